@@ -1,0 +1,1 @@
+"""Music in and out: MIDI files, tokenizers, corpora, sampling."""
