@@ -1,0 +1,177 @@
+"""From one long array of token ids, cut into pieces, to batches. Neither kind copies the corpus.
+
+`Streams` feeds B parallel streams, T tokens at a time, the state carried from one batch to the next
+and reset where a piece begins: truncated backpropagation through time, with a loss at every step.
+`Windows` gives the article's windows of T tokens and the one that follows, at stride 1, shuffled.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy import ndarray
+
+IGNORED = -1  # a target that is left out of the loss
+
+
+class Batch(NamedTuple):
+    """One step of training."""
+
+    x: ndarray  # (T, B) token ids
+    targets: ndarray  # (T, B) the ids that follow, or (B,) the one after the last step
+    reset: ndarray  # (B,) True where the state starts from zero
+    tokens: int  # targets that count
+
+
+class Tokens:
+    """Pieces, one after the other in one array of ids.
+
+    ids: (N,) what goes into the net. targets: (N,) what it should say: by default the same, else
+    with IGNORED where a token is to be left out. starts: the index at which each piece begins.
+    """
+
+    def __init__(self, ids: ndarray, starts: ndarray, targets: ndarray | None = None):
+        self.ids = ids
+        self.targets = ids if targets is None else targets
+        self.starts = np.asarray(starts, np.int64)
+        self.ends = np.append(self.starts[1:], len(ids))  # (pieces,)
+        if len(self.targets) != len(ids):
+            raise ValueError(f"{len(self.targets)} targets for {len(ids)} ids: want as many")
+        if len(self.starts) == 0 or self.starts[0] != 0 or (self.starts >= self.ends).any():
+            raise ValueError(
+                "starts must begin with 0 and rise: every piece has at least one token"
+            )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def continuations(self) -> ndarray:
+        """The indices of all tokens that have a predecessor in their piece and count as targets."""
+        inside = np.ones(len(self.ids), bool)
+        inside[self.starts] = False
+        return np.flatnonzero(inside & (self.targets >= 0))
+
+
+class Streams:
+    """Batches of B parallel streams, T steps each, in a new order every epoch.
+
+    Each piece is cut into chunks of T tokens, its last chunk padded; the chunks, piece after piece,
+    are dealt to the streams in equal runs. A stream that begins inside a piece begins at state zero.
+    With `whole_pieces` no piece is cut between streams: exact, for evaluation, though less even.
+
+    >>> data = Streams(Tokens(np.arange(10), np.array([0, 6])), streams=1, steps=3, shuffle=False)
+    >>> for batch in data.epoch(0):
+    ...     print(batch.x[:, 0], batch.targets[:, 0], batch.reset)
+    [0 1 2] [1 2 3] [ True]
+    [3 4 0] [ 4  5 -1] [False]
+    [6 7 8] [7 8 9] [ True]
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        streams: int = 32,
+        steps: int = 100,
+        seed: int = 0,
+        shuffle: bool = True,
+        whole_pieces: bool = False,
+    ):
+        if streams < 1 or steps < 1:
+            raise ValueError(f"streams={streams}, steps={steps}: use at least 1 of each")
+        if not len(tokens.continuations()):
+            raise ValueError("no piece has two tokens, so there is nothing to predict: add music")
+        self.tokens, self.steps, self.seed = tokens, steps, seed
+        self.shuffle, self.whole_pieces = shuffle, whole_pieces
+        self.chunks_of = -(-(tokens.ends - tokens.starts - 1) // steps)  # (pieces,)
+        self.streams = min(streams, int(self.chunks_of.sum()))
+        if whole_pieces:
+            self.streams = min(streams, int((self.chunks_of > 0).sum()))
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return max(len(lane) for lane in self.lanes(0))
+
+    def lanes(self, epoch: int) -> list[list[tuple[int, int, bool]]]:
+        """For each stream its chunks: first token, end of the piece, whether the state is reset."""
+        rng = np.random.default_rng([self.seed, epoch])
+        pieces = np.arange(len(self.tokens.starts))
+        if self.shuffle:
+            pieces = rng.permutation(pieces)
+        if self.whole_pieces:
+                        lanes: list[list[tuple[int, int, bool]]] = [[] for _ in range(self.streams)]
+            for piece in sorted(pieces, key=lambda piece: -self.chunks_of[piece]):
+                min(lanes, key=len).extend(self.chunks(int(piece)))
+            return lanes
+        roll = [chunk for piece in pieces for chunk in self.chunks(int(piece))]
+        each = -(-len(roll) // self.streams)
+        lanes = [roll[i * each : (i + 1) * each] for i in range(self.streams)]
+        return [[(a, b, reset or i == 0) for i, (a, b, reset) in enumerate(lane)] for lane in lanes]
+
+    def chunks(self, piece: int) -> list[tuple[int, int, bool]]:
+        """A piece's chunks."""
+        start, end = int(self.tokens.starts[piece]), int(self.tokens.ends[piece])
+        return [(first, end, first == start) for first in range(start, end - 1, self.steps)]
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """The batches of epoch 0, 1, 2, ...: the same ones whenever it is asked for."""
+        T, B = self.steps, self.streams
+        lanes = self.lanes(epoch)
+        for i in range(max(len(lane) for lane in lanes)):
+            x = np.zeros((T, B), np.int64)  # (T, B)
+            targets = np.full((T, B), IGNORED, np.int64)  # (T, B)
+            reset = np.ones(B, bool)  # (B,)
+            for b, lane in enumerate(lanes):
+                if i < len(lane):
+                    first, end, reset[b] = lane[i]
+                    n = min(T, end - 1 - first)
+                    x[:n, b] = self.tokens.ids[first : first + n]
+                    targets[:n, b] = self.tokens.targets[first + 1 : first + 1 + n]
+            yield Batch(x, targets, reset, int((targets >= 0).sum()))
+
+
+class Windows:
+    """Batches of B windows of T tokens and the token that follows each, as in the article.
+
+    >>> data = Windows(Tokens(np.arange(6), np.array([0])), batch=2, steps=4, shuffle=False)
+    >>> [(batch.x.T.tolist(), batch.targets.tolist()) for batch in data.epoch(0)]
+    [([[0, 1, 2, 3], [1, 2, 3, 4]], [4, 5])]
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        batch: int = 64,
+        steps: int = 100,
+        seed: int = 0,
+        shuffle: bool = True,
+        across_pieces: bool = True,
+    ):
+        self.tokens, self.batch, self.steps, self.seed = tokens, batch, steps, seed
+        self.shuffle = shuffle
+        follows = np.arange(steps, len(tokens))  # (N - T,) where the target stands
+        inside = np.ones(len(follows), bool)
+        if not across_pieces:  # the article takes all pieces for one text
+            piece = np.searchsorted(tokens.starts, follows, side="right") - 1
+            inside = follows - steps >= tokens.starts[piece]
+        self.follows = follows[inside & (tokens.targets[follows] >= 0)]  # (windows,)
+        if not len(self.follows):
+            longest = int((tokens.ends - tokens.starts).max())
+            raise ValueError(
+                f"corpus has {len(tokens)} tokens, its longest piece {longest}, but windows need "
+                f"{steps + 1}: add files or lower steps"
+            )
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-len(self.follows) // self.batch)
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """The batches of epoch 0, 1, 2, ...: the same ones whenever it is asked for."""
+        order = self.follows
+        if self.shuffle:
+            order = np.random.default_rng([self.seed, epoch]).permutation(order)
+        for i in range(0, len(order), self.batch):
+            follows = order[i : i + self.batch]  # (B,)
+            x = self.tokens.ids[follows - self.steps + np.arange(self.steps)[:, None]]  # (T, B)
+            targets = self.tokens.targets[follows]  # (B,)
+            yield Batch(x, targets, np.ones(len(follows), bool), len(follows))

@@ -1,0 +1,80 @@
+"""Files that a crash cannot spoil: written beside their target, then renamed.
+
+Arrays and a JSON description travel together in one .npz file, which is read without pickle.
+"""
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy import ndarray
+
+
+class FileError(Exception):
+    """A file cannot be read or written; the message names it, says why, and what to do."""
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[IO[bytes]]:
+    """An open binary file that takes the place of `path` when the block ends without an error.
+
+    Raises FileError, and leaves the old file as it was, where the folder or the disk forbids it.
+    """
+    path = Path(path)
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~current_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def current_umask() -> int:
+    """The permissions that new files are not to have."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def save_arrays(path: str | Path, arrays: dict[str, ndarray], description: dict[str, Any]) -> None:
+    """Write arrays and their description, plain data for JSON, to one .npz file.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.npz"
+    >>> save_arrays(path, {"w": np.arange(3)}, {"kind": "example"})
+    >>> load_arrays(path)
+    ({'w': array([0, 1, 2])}, {'kind': 'example'})
+    """
+    text = np.frombuffer(json.dumps(description).encode(), np.uint8)
+    with replacing(path) as file:
+        np.savez(file, **{"description.json": text}, **arrays)  # type: ignore[arg-type]
+
+
+def load_arrays(path: str | Path) -> tuple[dict[str, ndarray], dict[str, Any]]:
+    """What `save_arrays` wrote. Raises FileError for anything else; runs no code from the file."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        description = json.loads(arrays.pop("description.json").tobytes())
+    except FileNotFoundError as error:
+        raise FileError(f"{path} does not exist") from error
+    except IsADirectoryError as error:
+        raise FileError(f"{path} is a folder, not a checkpoint file") from error
+    except (OSError, ValueError, KeyError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise FileError(f"{path} is damaged, or was not written by tinylstm: {error}") from error
+    return arrays, description

@@ -1,0 +1,191 @@
+"""Sequential: layers in a row, with their parameters by path, their state and their files.
+
+Inside, all arrays are time-major, (T, B, ...). `predict` is the one place that takes batch-first
+arrays and transposes them. Next: training.py, which fits a model; gradcheck.py, which proves it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .files import FileError, load_arrays, save_arrays
+from .layers import LAYERS, Layer, State
+
+Arrays = dict[str, ndarray]
+
+
+class Sequential:
+    """A chain of layers.
+
+    layers: in order; each gets a name such as "lstm_1", unless it has one.
+    input_size: features per step, where the first layer takes vectors and not token ids.
+    seed: of the initial parameters. dtype: of the parameters and of all that is computed.
+
+    >>> from tinylstm.layers import LSTM, Dense, Embedding
+    >>> model = Sequential([Embedding(10, 4), LSTM(8, return_sequences=True), Dense(10)], seed=0)
+    >>> y, states, caches = model.forward(np.array([[1, 2], [3, 4], [5, 6]]))   # ids (T=3, B=2)
+    >>> y.shape, sorted(model.params)[:3]
+    ((3, 2, 10), ['dense_1.W', 'dense_1.b', 'embedding_1.table'])
+    """
+
+    def __init__(
+        self,
+        layers: list[Layer],
+        input_size: int | None = None,
+        seed: int = 0,
+        dtype: Any = np.float32,
+    ):
+        if not layers:
+            raise ValueError("Sequential needs at least one layer")
+        self.layers = list(layers)
+        self.input_size = input_size
+        self.dtype = np.dtype(dtype)
+        self.output_sizes: list[int | None] = []
+        rng, size, seen = np.random.default_rng(seed), input_size, dict[str, int]()
+        for layer in self.layers:
+            kind = type(layer).__name__.lower()
+            seen[kind] = seen.get(kind, 0) + 1
+            layer.name = layer.name or f"{kind}_{seen[kind]}"
+            size = layer.build(size, rng, dtype)
+            self.output_sizes.append(size)
+
+    @property
+    def params(self) -> Arrays:
+        """All parameters by path, "lstm_1.Wh" for one; the arrays themselves, not copies."""
+        return {
+            f"{layer.name}.{name}": array
+            for layer in self.layers
+            for name, array in layer.params.items()
+        }
+
+    def zero_grads(self) -> Arrays:
+        """A zero array for each parameter, for `backward` to add to."""
+        return {path: np.zeros_like(array) for path, array in self.params.items()}
+
+    def initial_states(self, batch: int) -> list[State]:
+        """Each layer's state at the beginning of `batch` sequences."""
+        return [layer.initial_state(batch) for layer in self.layers]
+
+    def forward(
+        self,
+        x: ndarray,
+        states: list[State] | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[ndarray, list[State], list[Any]]:
+        """From x (T, B, ...) and each layer's state to the output, the final states and the caches.
+
+        rng: the source of randomness in training; None when the model is used.
+        """
+        given: list[Any] = [None] * len(self.layers) if states is None else states
+        final, caches = [], []
+        for layer, state in zip(self.layers, given, strict=True):
+            x, state, cache = layer.forward(x, state, rng)
+            final.append(state)
+            caches.append(cache)
+        return x, final, caches
+
+    def backward(
+        self, dy: ndarray, caches: list[Any], grads: Arrays, dstates: list[State] | None = None
+    ) -> tuple[ndarray | None, list[State]]:
+        """From dy, the gradient of the output, to those of the input and of the initial states.
+
+        grads: from `zero_grads`; the gradients of the parameters are added to it.
+        dstates: the gradients of the final states, where something depends on them.
+        """
+        given: list[Any] = [None] * len(self.layers) if dstates is None else dstates
+        initial: list[State] = []
+        for layer, cache, dstate in reversed(list(zip(self.layers, caches, given, strict=True))):
+            own = {name: grads[f"{layer.name}.{name}"] for name in layer.params}
+            dy, dstate = layer.backward(dy, cache, own, dstate)
+            initial.insert(0, dstate)
+        return dy, initial
+
+    def predict(self, x: ndarray) -> ndarray:
+        """From batch-first ids (B, T) or vectors (B, T, D) to (B, T, V), or (B, V) without time."""
+        y, _, _ = self.forward(np.ascontiguousarray(np.swapaxes(x, 0, 1)))
+        return np.swapaxes(y, 0, 1) if y.ndim == 3 else y
+
+    def summary(self) -> str:
+        """A table of layers, output shapes and numbers of parameters, as Keras prints it.
+
+        >>> from tinylstm.layers import LSTM, Dense
+        >>> print(Sequential([LSTM(8), Dense(2)], input_size=3).summary())
+        layer      type    output    parameters
+        lstm_1     LSTM    (B, 8)           384
+        dense_1    Dense   (B, 2)            18
+        total                               402
+        """
+        rows, time = [("layer", "type", "output", "parameters")], ", T"
+        for layer, size in zip(self.layers, self.output_sizes, strict=True):
+            time = "" if getattr(layer, "return_sequences", None) is False else time
+            count = sum(array.size for array in layer.params.values())
+            rows.append((layer.name, type(layer).__name__, f"(B{time}, {size})", f"{count:,}"))
+        total = sum(array.size for array in self.params.values())
+        rows.append(("total", "", "", f"{total:,}"))
+        wide = [max(len(row[i]) for row in rows) for i in range(4)]
+        return "\n".join(
+            f"{a:<{wide[0]}}    {b:<{wide[1]}}   {c:<{wide[2]}}    {d:>{wide[3]}}"
+            for a, b, c, d in rows
+        )
+
+    def config(self) -> dict[str, Any]:
+        """What `from_config` needs to build the same network, as plain data."""
+        return {
+            "input_size": self.input_size,
+            "dtype": self.dtype.name,
+            "layers": [
+                {"type": type(layer).__name__, "name": layer.name, **layer.config()}
+                for layer in self.layers
+            ],
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Sequential":
+        """The network that `config` describes, with new parameters. Raises ValueError if none."""
+        layers = []
+        for entry in config["layers"]:
+            arguments = dict(entry)
+            kind, name = arguments.pop("type"), arguments.pop("name")
+            if kind not in LAYERS:
+                raise ValueError(f"unknown layer type {kind!r}: known are {sorted(LAYERS)}")
+            layer = LAYERS[kind](**arguments)
+            layer.name = name
+            layers.append(layer)
+        return cls(layers, config["input_size"], dtype=config["dtype"])
+
+    def set_params(self, params: Arrays) -> None:
+        """Copy values into the parameters; if any does not fit, none, and raise ValueError."""
+        own = self.params
+        differences = [f"no {path}" for path in own if path not in params]
+        differences += [f"unknown {path}" for path in params if path not in own]
+        differences += [
+            f"{path} is {params[path].shape}, not {own[path].shape}"
+            for path in own
+            if path in params and params[path].shape != own[path].shape
+        ]
+        if differences:
+            raise ValueError(f"parameters do not fit the model: {'; '.join(differences)}")
+        for path, array in own.items():
+            array[...] = params[path]
+
+    def save(self, path: str | Path, **extra: Any) -> None:
+        """Write weights and configuration (and `extra`, plain data) to one .npz file."""
+        save_arrays(path, self.params, {"format": "tinylstm 1", "model": self.config(), **extra})
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Sequential":
+        """A model that `save` wrote. Raises FileError that says what is wrong with the file."""
+        arrays, description = load_arrays(path)
+        return cls.from_saved(arrays, description, path)
+
+    @classmethod
+    def from_saved(cls, arrays: Arrays, description: dict[str, Any], path: Any) -> "Sequential":
+        """The model in what `load_arrays(path)` gave."""
+        try:
+            model = cls.from_config(description["model"])
+            model.set_params({k: v for k, v in arrays.items() if "/" not in k})
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileError(f"{path} holds no model that fits: {error}") from error
+        return model

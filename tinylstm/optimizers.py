@@ -1,0 +1,169 @@
+"""Optimizers: SGD, RMSprop, Adam, as their papers and Keras define them, and clipping.
+
+`update(params, grads)` changes the parameters in place. What an optimizer remembers is in `slots`,
+one array the shape of the parameter for each name, and `steps`; both go into a checkpoint.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+Arrays = dict[str, ndarray]
+
+
+class Optimizer:
+    """What all of them share. `learning_rate` may be changed at any time, by a schedule for one."""
+
+    slot_names: tuple[str, ...] = ()
+    config_names: tuple[str, ...] = ("learning_rate",)
+
+    def __init__(self, learning_rate: float):
+        if not learning_rate > 0:
+            raise ValueError(f"learning_rate is {learning_rate}: use a positive number")
+        self.learning_rate = learning_rate
+        self.steps = 0
+        self.slots: dict[str, Arrays] = {slot: {} for slot in self.slot_names}
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments, as plain data."""
+        return {name: getattr(self, name) for name in self.config_names}
+
+    def update(self, params: Arrays, grads: Arrays) -> None:
+        """One step downhill: changes `params` (and the optimizer's memory) in place."""
+        if params.keys() != grads.keys():
+            raise ValueError(f"no gradient for {sorted(params.keys() ^ grads.keys())}")
+        self.steps += 1
+        for name, p in params.items():
+            slots = [self.slots[s].setdefault(name, np.zeros_like(p)) for s in self.slot_names]
+            self.step(p, grads[name], *slots)
+
+    def step(self, p: ndarray, g: ndarray, *slots: ndarray) -> None:
+        """Update one parameter p and its slots in place, given its gradient g."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
+
+
+class SGD(Optimizer):
+    """Gradient descent with momentum (B. Polyak, 1964), in Keras's form.
+
+    >>> p = {"w": np.array([1.0])}
+    >>> SGD(0.1).update(p, {"w": np.array([2.0])})
+    >>> p["w"].tolist()
+    [0.8]
+    """
+
+    slot_names = ("velocity",)
+    config_names = ("learning_rate", "momentum")
+
+    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.0):
+        super().__init__(learning_rate)
+        self.momentum = momentum
+
+    def step(self, p: ndarray, g: ndarray, *slots: ndarray) -> None:
+        (v,) = slots
+        # v = momentum * v - rate * g
+        v *= self.momentum
+        v -= self.learning_rate * g
+        # p = p + v
+        p += v
+
+
+class RMSprop(Optimizer):
+    """The gradient divided by a running root mean square of itself (T. Hinton, lecture 6e, 2012).
+
+    As in Keras, epsilon stands under the root.
+
+    >>> p = {"w": np.array([1.0])}
+    >>> RMSprop(0.1, rho=0.75).update(p, {"w": np.array([3.0])})
+    >>> float(p["w"][0].round(6))
+    0.8
+    """
+
+    slot_names = ("mean_square",)
+    config_names = ("learning_rate", "rho", "epsilon")
+
+    def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-7):
+        super().__init__(learning_rate)
+        self.rho = rho
+        self.epsilon = epsilon
+
+    def step(self, p: ndarray, g: ndarray, *slots: ndarray) -> None:
+        (s,) = slots
+        # s = rho * s + (1 - rho) * g^2
+        s *= self.rho
+        s += (1 - self.rho) * g**2
+        # p = p - rate * g / sqrt(s + epsilon)
+        p -= self.learning_rate * g / np.sqrt(s + self.epsilon)
+
+
+class Adam(Optimizer):
+    """Adaptive moments (D. Kingma and J. Ba, Adam, ICLR 2015, algorithm 1 in the form of the end of
+    its section 2, which is Keras's: the bias corrections are folded into the rate).
+
+    >>> p = {"w": np.array([1.0])}
+    >>> Adam(0.1).update(p, {"w": np.array([3.0])})    # the first step has the size of the rate
+    >>> float(p["w"][0].round(6))
+    0.9
+    """
+
+    slot_names = ("m", "v")
+    config_names = ("learning_rate", "beta_1", "beta_2", "epsilon")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+    ):
+        super().__init__(learning_rate)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def step(self, p: ndarray, g: ndarray, *slots: ndarray) -> None:
+        m, v = slots
+        t = self.steps
+        # m = beta_1 * m + (1 - beta_1) * g
+        m *= self.beta_1
+        m += (1 - self.beta_1) * g
+        # v = beta_2 * v + (1 - beta_2) * g^2
+        v *= self.beta_2
+        v += (1 - self.beta_2) * g**2
+        # both start at zero and are too small by 1 - beta^t after t steps
+        rate = self.learning_rate * (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
+        # p = p - rate * m / (sqrt(v) + epsilon)
+        p -= rate * m / (np.sqrt(v) + self.epsilon)
+
+
+def global_norm(grads: Arrays) -> float:
+    """The Euclidean length of all gradients taken as one vector, summed in float64.
+
+    >>> global_norm({"a": np.array([3.0]), "b": np.array([4.0])})
+    5.0
+    """
+    return float(np.sqrt(sum(float(np.vdot(g, g).real) for g in grads.values())))
+
+
+def clip_by_global_norm(grads: Arrays, limit: float) -> float:
+    """Scale all gradients, in place, so that their global norm is at most `limit`.
+
+    Returns the norm before (R. Pascanu, T. Mikolov and Y. Bengio, 2013).
+
+    >>> g = {"a": np.array([3.0]), "b": np.array([4.0])}
+    >>> clip_by_global_norm(g, 1.0), g["a"].round(6).tolist()
+    (5.0, [0.6])
+    """
+    if not limit > 0:
+        raise ValueError(f"clipping limit is {limit}: use a positive number")
+    norm = global_norm(grads)
+    if norm > limit:
+        for g in grads.values():
+            g *= limit / norm
+    return norm
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {kind.__name__: kind for kind in (SGD, RMSprop, Adam)}
