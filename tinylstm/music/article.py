@@ -1,0 +1,279 @@
+"""The article's tokenizer: a note by its name, a chord by its pitch classes, and no time at all.
+
+It is the alphabet of "How to Generate Music using a LSTM Neural Network in Keras" (2017). What it
+forgets (durations, rests, octaves of chords) is forgotten for good: decoding writes every token
+half a quarter note after the one before. `strict=True` reads files as the article's code does,
+faults included; the ordinary form takes all tracks and each note once.
+
+Read :mod:`tinylstm.music.alphabet` first.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from math import ceil
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tinylstm.files import replacing
+from tinylstm.music.alphabet import (
+    CHORDS,
+    SYMBOLS,
+    chord_symbol,
+    most_similar,
+    parse,
+    pitch_classes,
+    spell,
+    transposition,
+)
+from tinylstm.music.notes import DRUMS, Note, Piece
+
+STEP = 0.5  # quarter notes between two tokens: the commonest gap in the article's corpus
+_TOLERANCE = 0.25  # quarter notes: music21 makes one chord of notes that start and end this close
+_EPSILON = 1e-9  # onsets are ticks divided by ticks per quarter: equal only up to rounding
+
+
+class UnknownTokenWarning(UserWarning):
+    """A piece has tokens that the vocabulary lacks; the most similar known ones stand for them."""
+
+
+class ArticleTokenizer:
+    """Notes and chords by name; `vocabulary` lists the names, and an id is a place in that list.
+
+    Arguments:
+        strict: read files with the article's own music21 calls (pieces must have a path).
+        vocabulary: the names, if they are known already; else `train` finds them.
+
+    >>> piece = Piece("two", (Note(0, 1, 60), Note(1, 1, 57), Note(1, 1, 64)))
+    >>> tokenizer = ArticleTokenizer().train([piece])
+    >>> tokenizer.vocabulary
+    ['4.9', 'C4']
+    >>> ids = tokenizer.encode(piece)
+    >>> ids
+    array([1, 0], dtype=int32)
+    >>> [(note.onset, note.pitch) for note in tokenizer.decode(ids)]
+    [(0.0, 60), (0.5, 64), (0.5, 69)]
+    """
+
+    name = "article"
+
+    def __init__(self, strict: bool = False, vocabulary: Sequence[str] = ()) -> None:
+        self.strict = strict
+        self._define(parse(name) for name in vocabulary)
+        if self.vocabulary != list(vocabulary):
+            raise ValueError("the vocabulary is not sorted, or names a token twice")
+
+    def _define(self, symbols: Iterable[int]) -> None:
+        named = sorted((spell(symbol), symbol) for symbol in set(symbols))
+        self.vocabulary = [name for name, _ in named]
+        self._symbols = np.array([symbol for _, symbol in named], np.int32)  # (V,)
+        self._ids = np.full(SYMBOLS, -1, np.int32)
+        self._ids[self._symbols] = np.arange(len(named))
+        self._nearest: dict[int, int] = {}  # unknown symbol -> id
+
+    def __len__(self) -> int:
+        return len(self.vocabulary)
+
+    def __repr__(self) -> str:
+        return f"ArticleTokenizer(strict={self.strict}, {len(self)} classes)"
+
+    def train(
+        self, pieces: Iterable[Piece | np.ndarray], transpositions: Iterable[int] = (0,)
+    ) -> ArticleTokenizer:
+        """Take the vocabulary from pieces, or from symbols that `symbols` has made of them.
+
+        With `transpositions`, it also holds every token moved by each of these semitones, so that
+        music moved by any of them meets no unknown token.
+        """
+        seen = np.zeros(SYMBOLS, bool)
+        for piece in pieces:
+            seen[self.symbols(piece) if isinstance(piece, Piece) else piece] = True
+        found: set[int] = set()
+        for semitones in transpositions:
+            moved = transposition(semitones)[np.flatnonzero(seen)]
+            found.update(moved[moved >= 0].tolist())
+        if not found:
+            raise ValueError("no tokens to train a vocabulary on: the pieces are empty")
+        self._define(found)
+        return self
+
+    def symbols(self, piece: Piece) -> np.ndarray:
+        """A piece in the numbers of :mod:`tinylstm.music.alphabet`, (T,): needs no vocabulary."""
+        if self.strict:
+            from tinylstm.music.midi import first_part_tokens
+
+            if piece.path is None:
+                raise ValueError(f"{piece.name} has no path: strict=True reads the file itself")
+            return np.array([parse(name) for name in first_part_tokens(piece.path)], np.int32)
+        return np.array([symbol for *_, symbol in _in_order(piece.notes)], np.int32)
+
+    @property
+    def symbol_key(self) -> str:
+        """What `symbols` depends on, besides the piece: part of the name of what is cached."""
+        return "article strict" if self.strict else "article"
+
+    def notes_kept(self, piece: Piece, symbols: np.ndarray) -> int:
+        """How many notes of a piece its symbols stand for; the strict form forgets doublings."""
+        if self.strict:
+            return sum(len(pitch_classes(int(symbol))) for symbol in symbols)
+        return sum(note.program != DRUMS for note in piece.notes)
+
+    def ids(
+        self, symbols: np.ndarray, unknown: Literal["nearest", "mark"] = "nearest"
+    ) -> np.ndarray:
+        """Ids (T,) of symbols (T,); an unknown one becomes the most similar, or -1 (`mark`)."""
+        if not len(self):
+            raise ValueError("the tokenizer has no vocabulary yet: call train() first")
+        ids = self._ids[symbols]  # (T,)
+        if unknown == "nearest":
+            missing = np.flatnonzero(ids < 0)
+            ids[missing] = [self._stand_in(int(symbol)) for symbol in symbols[missing]]
+        return ids
+
+    def _stand_in(self, symbol: int) -> int:
+        if symbol not in self._nearest:
+            similar = most_similar(symbol, self._symbols.tolist())
+            self._nearest[symbol] = int(self._ids[similar])
+        return self._nearest[symbol]
+
+    def substitutes(self, symbols: np.ndarray) -> dict[str, str]:
+        """Which unknown names there are among symbols, and the known name that stands for each."""
+        unknown = np.unique(symbols[self._ids[symbols] < 0])
+        return {spell(int(s)): self.vocabulary[self._stand_in(int(s))] for s in unknown}
+
+    def encode(self, piece: Piece, unknown: Literal["nearest", "mark"] = "nearest") -> np.ndarray:
+        """Ids (T,) of a piece.
+
+        A token outside the vocabulary becomes the most similar known one, with one
+        UnknownTokenWarning a piece; with ``unknown="mark"`` it becomes -1.
+        """
+        symbols = self.symbols(piece)
+        ids = self.ids(symbols, unknown)
+        if unknown == "nearest" and (replaced := self.substitutes(symbols)):
+            count = int((self._ids[symbols] < 0).sum())
+            listed = ", ".join(f"{old} by {new}" for old, new in list(replaced.items())[:5])
+            more = ", ..." if len(replaced) > 5 else ""
+            warnings.warn(
+                f"{piece.name}: {count} unknown tokens replaced ({listed}{more})",
+                UnknownTokenWarning,
+                stacklevel=2,
+            )
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> list[Note]:
+        """Notes, one token every half quarter note; a chord in the octave of the middle C.
+
+        The article leaves each note a whole quarter long, into the next one: so does `strict`.
+        """
+        duration = 1.0 if self.strict else STEP
+        notes = []
+        for place, token in enumerate(ids):
+            symbol = int(self._symbols[token])
+            pitches = [symbol] if symbol < CHORDS else [60 + n for n in pitch_classes(symbol)]
+            notes += [Note(place * STEP, duration, pitch) for pitch in pitches]
+        return notes
+
+    def transposable(self, ids: np.ndarray, low: int = -12, high: int = 12) -> list[int]:
+        """By how many semitones these ids can move and stay inside 0..127 and the vocabulary."""
+        symbols = self._symbols[np.unique(ids)]
+        moved = {n: transposition(n)[symbols] for n in range(low, high + 1)}
+        return [n for n, s in moved.items() if (s >= 0).all() and (self._ids[s] >= 0).all()]
+
+    def transpose(self, ids: np.ndarray, semitones: int) -> np.ndarray:
+        """Ids (T,) of the same music, some semitones higher.
+
+        Raises:
+            ValueError: a token would leave the keyboard or the vocabulary: `transposable` tells.
+        """
+        moved = transposition(semitones)[self._symbols[ids]]  # (T,)
+        result = np.where(moved >= 0, self._ids[moved], -1)
+        if (result < 0).any():
+            name = self.vocabulary[int(np.asarray(ids)[result < 0][0])]
+            raise ValueError(f"{name} moved by {semitones} semitones is not in the vocabulary")
+        return result.astype(np.int32)
+
+    def to_config(self) -> dict[str, Any]:
+        """All there is to know, as plain JSON values."""
+        return {"name": self.name, "strict": self.strict, "vocabulary": self.vocabulary}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> ArticleTokenizer:
+        """The inverse of `to_config`.
+
+        Raises:
+            ValueError: the configuration is not one of this tokenizer.
+        """
+        if config.get("name") != cls.name:
+            raise ValueError(f"tokenizer is {config.get('name')!r}: want {cls.name!r}")
+        vocabulary, strict = config.get("vocabulary"), config.get("strict")
+        if not (isinstance(vocabulary, list) and all(isinstance(v, str) for v in vocabulary)):
+            raise ValueError("the tokenizer's vocabulary is not a list of names")
+        if not isinstance(strict, bool):
+            raise ValueError(f"the tokenizer's strict is {strict!r}: want true or false")
+        return cls(strict, vocabulary)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write `to_config` as JSON."""
+        with replacing(Path(path)) as stream:
+            stream.write(json.dumps(self.to_config(), indent=1).encode())
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> ArticleTokenizer:
+        """What `save` wrote."""
+        return cls.from_config(json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def _in_order(notes: Iterable[Note]) -> list[tuple[float, int, int, int]]:
+    """``(onset on music21's grid, track, place, symbol)`` of every note and chord, sorted."""
+    tracks: dict[tuple[int, int], list[Note]] = defaultdict(list)
+    for note in notes:
+        if note.program != DRUMS:
+            tracks[note.track, note.program].append(note)
+    tokens = []
+    for (track, _), members in sorted(tracks.items()):
+        for place, chord in enumerate(chords(members)):
+            pitches = [note.pitch for note in chord]
+            symbol = pitches[0] if len(pitches) == 1 else chord_symbol(pitches)
+            tokens.append((_on_grid(chord[0].onset), track, place, symbol))
+    return sorted(tokens)
+
+
+def chords(notes: Sequence[Note]) -> list[list[Note]]:
+    """Notes of one track, in order of onset, gathered into chords as music21 does it.
+
+    A chord takes each free note that starts less than a sixteenth after its first note and ends
+    within a sixteenth of that note's end. (music21 may put a note into two such chords; here each
+    note is in one.)
+
+    >>> hands = [Note(0, 1, 48), Note(0, 1, 52), Note(0, 2, 60), Note(0.2, 0.9, 55)]
+    >>> [[note.pitch for note in chord] for chord in chords(hands)]
+    [[48, 52, 55], [60]]
+    """
+    gathered = [False] * len(notes)
+    result = []
+    for i, first in enumerate(notes):
+        if gathered[i]:
+            continue
+        chord = [first]
+        for j in range(i + 1, len(notes)):
+            other = notes[j]
+            if other.onset - first.onset >= _TOLERANCE - _EPSILON:
+                break
+            apart = abs(other.onset + other.duration - first.onset - first.duration)
+            if not gathered[j] and apart <= _TOLERANCE + _EPSILON:
+                gathered[j] = True
+                chord.append(other)
+        result.append(chord)
+    return result
+
+
+def _on_grid(onset: float) -> float:
+    """The nearest sixteenth or triplet eighth: music21's ``quarterLengthDivisors`` (4, 3)."""
+    sixteenth, triplet = (ceil(onset * n - 0.5 - _EPSILON) / n for n in (4, 3))
+    return min(sixteenth, triplet, key=lambda time: abs(time - onset))
