@@ -6,6 +6,7 @@ and reset where a piece begins: truncated backpropagation through time, with a l
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -52,11 +53,20 @@ class Tokens:
         return np.flatnonzero(inside & (self.targets >= 0))
 
 
+class Lane(NamedTuple):
+    """What one stream plays: chunks first to last of some pieces, laid end to end."""
+
+    pieces: ndarray  # (n,) numbers of pieces, in order
+    ends: ndarray  # (n,) chunks up to and with each piece
+    first: int
+    last: int
+
+
 class Streams:
     """Batches of B parallel streams, T steps each, in a new order every epoch.
 
-    Each piece is cut into chunks of T tokens, its last chunk padded; the chunks, piece after piece,
-    are dealt to the streams in equal runs. A stream that begins inside a piece begins at state zero.
+    A piece is cut into chunks of T tokens, the last one padded; the chunks, piece after piece, are
+    dealt to the streams in equal runs. A stream that begins inside a piece begins at state zero.
     With `whole_pieces` no piece is cut between streams: exact, for evaluation, though less even.
 
     >>> data = Streams(Tokens(np.arange(10), np.array([0, 6])), streams=1, steps=3, shuffle=False)
@@ -89,40 +99,48 @@ class Streams:
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        return max(len(lane) for lane in self.lanes(0))
+        return max(lane.last - lane.first for lane in self.lanes(0))
 
-    def lanes(self, epoch: int) -> list[list[tuple[int, int, bool]]]:
-        """For each stream its chunks: first token, end of the piece, whether the state is reset."""
-        rng = np.random.default_rng([self.seed, epoch])
+    def lanes(self, epoch: int) -> list[Lane]:
+        """What each stream plays in an epoch."""
         pieces = np.arange(len(self.tokens.starts))
         if self.shuffle:
-            pieces = rng.permutation(pieces)
-        if self.whole_pieces:
-                        lanes: list[list[tuple[int, int, bool]]] = [[] for _ in range(self.streams)]
-            for piece in sorted(pieces, key=lambda piece: -self.chunks_of[piece]):
-                min(lanes, key=len).extend(self.chunks(int(piece)))
-            return lanes
-        roll = [chunk for piece in pieces for chunk in self.chunks(int(piece))]
-        each = -(-len(roll) // self.streams)
-        lanes = [roll[i * each : (i + 1) * each] for i in range(self.streams)]
-        return [[(a, b, reset or i == 0) for i, (a, b, reset) in enumerate(lane)] for lane in lanes]
+            pieces = np.random.default_rng([self.seed, epoch]).permutation(pieces)
+        if self.whole_pieces:  # longest first, each to the stream that has least
+            runs: list[list[int]] = [[] for _ in range(self.streams)]
+            filled = np.zeros(self.streams, np.int64)  # (B,)
+            for piece in pieces[np.argsort(-self.chunks_of[pieces], kind="stable")]:
+                runs[filled.argmin()].append(int(piece))
+                filled[filled.argmin()] += self.chunks_of[piece]
+            return [self.lane(np.array(run)) for run in runs]
+        whole = self.lane(pieces)
+        cuts = [whole.last * b // self.streams for b in range(self.streams + 1)]
+        return [whole._replace(first=a, last=b) for a, b in pairwise(cuts)]
 
-    def chunks(self, piece: int) -> list[tuple[int, int, bool]]:
-        """A piece's chunks."""
-        start, end = int(self.tokens.starts[piece]), int(self.tokens.ends[piece])
-        return [(first, end, first == start) for first in range(start, end - 1, self.steps)]
+    def lane(self, pieces: ndarray) -> Lane:
+        """All chunks of some pieces, in order."""
+        ends = np.cumsum(self.chunks_of[pieces])  # (pieces,)
+        return Lane(pieces, ends, 0, int(ends[-1]))
+
+    def chunk(self, lane: Lane, i: int) -> tuple[int, int, bool]:
+        """The lane's chunk i: its first token, the end of its piece, whether to reset."""
+        place = int(np.searchsorted(lane.ends, i, side="right"))
+        piece = lane.pieces[place]
+        nth = i - (int(lane.ends[place - 1]) if place else 0)
+        first = int(self.tokens.starts[piece]) + nth * self.steps
+        return first, int(self.tokens.ends[piece]), nth == 0 or i == lane.first
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of epoch 0, 1, 2, ...: the same ones whenever it is asked for."""
         T, B = self.steps, self.streams
         lanes = self.lanes(epoch)
-        for i in range(max(len(lane) for lane in lanes)):
+        for step in range(max(lane.last - lane.first for lane in lanes)):
             x = np.zeros((T, B), np.int64)  # (T, B)
             targets = np.full((T, B), IGNORED, np.int64)  # (T, B)
             reset = np.ones(B, bool)  # (B,)
             for b, lane in enumerate(lanes):
-                if i < len(lane):
-                    first, end, reset[b] = lane[i]
+                if lane.first + step < lane.last:
+                    first, end, reset[b] = self.chunk(lane, lane.first + step)
                     n = min(T, end - 1 - first)
                     x[:n, b] = self.tokens.ids[first : first + n]
                     targets[:n, b] = self.tokens.targets[first + 1 : first + 1 + n]
