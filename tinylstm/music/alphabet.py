@@ -4,6 +4,9 @@ The article spells a note ``F#5`` and a chord by its normal order, ``9.1.4``. Bo
 *symbol* is a number: 0..127 is the pitch itself; 128 + m is the chord whose pitch classes are the
 bits of m. Spelling, likeness and transposition are then arithmetic on symbols, and a vocabulary
 (:mod:`tinylstm.music.article`) is a table from symbols to ids.
+
+Two pitches, far below the piano, have no name of their own: ``E-1`` is E flat in octave 1, and
+would be E in octave -1; so with ``B-1``. They are written an octave higher.
 """
 
 from __future__ import annotations
@@ -14,8 +17,18 @@ import numpy as np
 
 CHORDS = 128  # the first chord symbol, less the one of the empty set, which never occurs
 SYMBOLS = CHORDS + 4096
-LOWEST, HIGHEST = 21, 108  # the piano's keyboard
 _SPELLING = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "G#", "A", "B-", "B")  # music21's
+
+_NAMELESS = (4, 11)  # E and B in octave -1
+
+
+def note_symbol(pitch: int) -> int:
+    """The symbol of a note: its pitch, but for the two whose names are taken.
+
+    >>> spell(note_symbol(60)), spell(note_symbol(4)), spell(note_symbol(27))
+    ('C4', 'E0', 'E-1')
+    """
+    return pitch + 12 if pitch in _NAMELESS else pitch
 
 
 def chord_symbol(pitches: list[int]) -> int:
@@ -72,7 +85,7 @@ def spell(symbol: int) -> str:
     return ".".join(map(str, normal_order(pitch_classes(symbol))))
 
 
-_PITCHES = {spell(pitch): pitch for pitch in range(128)}
+_PITCHES = {spell(pitch): pitch for pitch in range(128) if pitch not in _NAMELESS}
 
 
 def parse(name: str) -> int:
@@ -123,7 +136,7 @@ def most_similar(symbol: int, known: list[int]) -> int:
 
 @lru_cache(maxsize=256)
 def transposition(semitones: int) -> np.ndarray:
-    """A table (SYMBOLS,): each symbol moved by some semitones, -1 where it leaves 0..127.
+    """A table (SYMBOLS,): each symbol moved by some semitones, -1 where no symbol is.
 
     A chord has no octave, so it turns within the twelve classes and never leaves.
 
@@ -132,7 +145,7 @@ def transposition(semitones: int) -> np.ndarray:
     ('E-4', '0.4.7', -1)
     """
     pitches = np.arange(128) + semitones  # (128,)
-    pitches[(pitches < 0) | (pitches > 127)] = -1
+    pitches[(pitches < 0) | (pitches > 127) | np.isin(pitches, _NAMELESS)] = -1
     masks = np.arange(4096)
     turn = semitones % 12
     turned = (masks << turn | masks >> (12 - turn)) & 4095  # (4096,)

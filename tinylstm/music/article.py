@@ -27,6 +27,7 @@ from tinylstm.music.alphabet import (
     SYMBOLS,
     chord_symbol,
     most_similar,
+    note_symbol,
     parse,
     pitch_classes,
     spell,
@@ -239,7 +240,7 @@ def _in_order(notes: Iterable[Note]) -> list[tuple[float, int, int, int]]:
     for (track, _), members in sorted(tracks.items()):
         for place, chord in enumerate(chords(members)):
             pitches = [note.pitch for note in chord]
-            symbol = pitches[0] if len(pitches) == 1 else chord_symbol(pitches)
+            symbol = chord_symbol(pitches) if len(chord) > 1 else note_symbol(pitches[0])
             tokens.append((_on_grid(chord[0].onset), track, place, symbol))
     return sorted(tokens)
 

@@ -65,8 +65,8 @@ class _Reading:
 
     path: Path
     ticks: float = 480.0  # per quarter note, from the file's header
-    tracks: list[tuple[list[tuple[float, Any]], float]] = field(default_factory=list)
-    programs: dict[int, list[tuple[float, int]]] = field(default_factory=lambda: defaultdict(list))
+    tracks: list[tuple[list[tuple[int, Any]], int]] = field(default_factory=list)
+    programs: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     notes: list[Note] = field(default_factory=list)
     note_ons: int = 0
     tempos: list[tuple[float, float]] = field(default_factory=list)
@@ -117,39 +117,38 @@ def _decode_track(reading: _Reading, index: int, chunk: bytes) -> None:
         # what music21 decoded before the fault stays in track.events
         count = len(track.events) // 2
         reading.faults.append(f"track {index + 1} is damaged after {count} events ({error})")
-    notes, end = [], 0.0
+    notes, end = [], 0
     for end, event in _timed_events(reading, index, track.events):
         kind = event.type.name
         if kind == "PROGRAM_CHANGE":
             reading.programs[event.channel].append((end, event.data))
             notes.append((end, event))
         elif kind not in ("NOTE_ON", "NOTE_OFF"):
-            _read_meta(reading, end, kind, event.data)
+            _read_meta(reading, end / reading.ticks, kind, event.data)
         elif event.pitch > 127 or event.velocity > 127:
-            reading.faults.append(f"track {index + 1} has an impossible note at {end:.6g}")
+            reading.faults.append(f"track {index + 1} has an impossible note at tick {end}")
         else:
             notes.append((end, event))
     reading.tracks.append((notes, end))
 
 
-def _timed_events(reading: _Reading, index: int, events: list[Any]) -> Iterator[tuple[float, Any]]:
-    """Events with their time in quarter notes; music21 alternates delta times and events."""
+def _timed_events(reading: _Reading, index: int, events: list[Any]) -> Iterator[tuple[int, Any]]:
+    """Events with their time in ticks; music21 alternates delta times and events."""
     ticks = 0
     for delta, event in zip(events[::2], events[1::2], strict=False):
         ticks += delta.time
-        time = ticks / reading.ticks
-        if time > LONGEST:
-            reading.faults.append(f"track {index + 1} jumps to quarter note {time:.3g}")
+        if ticks > LONGEST * reading.ticks:
+            reading.faults.append(f"track {index + 1} jumps to tick {ticks}")
             return
-        yield time, event
+        yield ticks, event
 
 
-def _pair_notes(reading: _Reading, index: int, events: list[tuple[float, Any]], end: float) -> None:
+def _pair_notes(reading: _Reading, index: int, events: list[tuple[int, Any]], end: int) -> None:
     """Match note-on with note-off, first in, first out, by channel and pitch."""
     programs: dict[int, int] = {}  # set in this track; other tracks speak where it is silent
     sounding: dict[tuple[int, int], deque[int]] = defaultdict(deque)  # -> places in `opened`
-    opened: list[tuple[float, Any, int]] = []
-    ends: dict[int, float] = {}
+    opened: list[tuple[int, Any, int]] = []
+    ends: dict[int, int] = {}
     for time, event in events:
         key = (event.channel, event.pitch)
         if event.type.name == "PROGRAM_CHANGE":
@@ -164,24 +163,25 @@ def _pair_notes(reading: _Reading, index: int, events: list[tuple[float, Any]], 
             ends[waiting.popleft()] = time
     ends.update(_close(opened, sounding, end))
     reading.note_ons += len(opened)
-    for place, (onset, event, program) in enumerate(opened):
-        duration = ends[place] - onset or SHORTEST
-        reading.notes.append(Note(onset, duration, event.pitch, event.velocity, program, index))
+    for place, (start, event, program) in enumerate(opened):
+        duration = (ends[place] - start) / reading.ticks or SHORTEST
+        key = (event.pitch, event.velocity, program, index)
+        reading.notes.append(Note(start / reading.ticks, duration, *key))
 
 
-def _program_at(changes: list[tuple[float, int]], time: float) -> int:
+def _program_at(changes: list[tuple[int, int]], time: int) -> int:
     """The program that the whole file has set on a channel by ``time``; piano before the first."""
     place = bisect_right(changes, (time, 128))
     return changes[place - 1][1] if place else 0
 
 
 def _close(
-    opened: list[tuple[float, Any, int]],
+    opened: list[tuple[int, Any, int]],
     sounding: dict[tuple[int, int], deque[int]],
-    end: float,
-) -> Iterator[tuple[int, float]]:
+    end: int,
+) -> Iterator[tuple[int, int]]:
     """End what the file leaves sounding: at the pitch's next note-on, or with the track."""
-    onsets: dict[tuple[int, int], list[float]] = defaultdict(list)
+    onsets: dict[tuple[int, int], list[int]] = defaultdict(list)
     for onset, event, _ in opened:
         onsets[event.channel, event.pitch].append(onset)
     for key, waiting in sounding.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 from tinylstm.music.midi.errors import UnreadableFileError
 
@@ -18,11 +19,15 @@ def first_part_tokens(path: str | os.PathLike[str]) -> list[str]:
     from music21 import chord, converter, instrument, note
 
     try:
-        score = converter.parse(path, forceSource=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about names of instruments
+            score = converter.parse(path, forceSource=True)
     except Exception as error:  # music21 raises whatever it stumbles over
         raise UnreadableFileError(path, f"music21 cannot read it ({error})") from error
-    parts = instrument.partitionByInstrument(score)
-    elements = parts.parts[0].recurse() if parts else score.flatten().notes
+    try:
+        elements = instrument.partitionByInstrument(score).parts[0].recurse()
+    except (AttributeError, IndexError):  # no parts
+        elements = score.flatten().notes
     tokens = []
     for element in elements:
         if isinstance(element, note.Note):

@@ -1,0 +1,189 @@
+"""The article's tokenizer: its strict form against the article's own few lines of music21."""
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from music21 import chord, converter, instrument, note
+from music_strategies import notes, ticks
+
+from tinylstm.music import (
+    DRUMS,
+    ArticleTokenizer,
+    Note,
+    Piece,
+    UnknownTokenWarning,
+    read_midi,
+    write_midi,
+)
+from tinylstm.music.alphabet import spell
+
+SONGS = Path(__file__).parent.parent / "midi_songs"
+
+
+def the_article(file):
+    """The article's loop, as its readers know it."""
+    tokens = []
+    midi = converter.parse(file, forceSource=True)
+    try:
+        notes_to_parse = instrument.partitionByInstrument(midi).parts[0].recurse()
+    except Exception:
+        notes_to_parse = midi.flatten().notes
+    for element in notes_to_parse:
+        if isinstance(element, note.Note):
+            tokens.append(str(element.pitch))
+        elif isinstance(element, chord.Chord):
+            tokens.append(".".join(str(n) for n in element.normalOrder))
+    return tokens
+
+
+def names(tokenizer, piece):
+    return [spell(symbol) for symbol in tokenizer.symbols(piece).tolist()]
+
+
+def piece_of(*notes):
+    return Piece("piece", tuple(sorted(notes)))
+
+
+@pytest.mark.parametrize("name", ["BachJS-FrzSuite2_Menuett.mid", "Mayer_Etuede_Op340No15.mid"])
+def test_strict_is_the_article_token_for_token(name):
+    expected = the_article(SONGS / name)
+    assert len(expected) > 100
+    assert names(ArticleTokenizer(strict=True), read_midi(SONGS / name)) == expected
+
+
+@settings(max_examples=15, deadline=None)
+@given(notes(max_size=12))
+def test_strict_is_the_article_on_generated_music(tmp_path_factory, written):
+    path = write_midi(tmp_path_factory.mktemp("midi") / "a.mid", written)
+    assert names(ArticleTokenizer(strict=True), read_midi(path)) == the_article(path)
+
+
+# within one bar music21 cuts no note in two, and below four quarters its grid has no doubts
+in_a_bar = notes(st.just(0), ticks(0, 1200), ticks(120, 700), max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(in_a_bar)
+def test_ordinary_is_music21s_reading_of_one_track(tmp_path_factory, written):
+    assume(len({n.pitch for n in written} - {4, 11}) == len(written))  # one track, each pitch once
+    path = write_midi(tmp_path_factory.mktemp("midi") / "a.mid", written)
+    tokens = []
+    for element in converter.parse(path, forceSource=True).flatten().notes:
+        pitches = [p.midi for p in element.pitches]
+        name = str(element.pitch) if isinstance(element, note.Note) else None
+        tokens.append((name or ".".join(map(str, element.normalOrder)), len(pitches)))
+    doubled = sum(count for _, count in tokens) - len(written)
+    assume(doubled == 0)  # music21 may put one note into two chords; we never do
+    assert sorted(names(ArticleTokenizer(), read_midi(path))) == sorted(n for n, _ in tokens)
+
+
+def test_all_tracks_in_order_of_onset_without_drums():
+    right = [Note(0, 1, 72, track=0), Note(1, 1, 74, track=0), Note(1, 1, 77, track=0)]
+    left = [Note(0.5, 1, 48, track=1), Note(1, 1, 50, track=1)]
+    drums = [Note(0, 1, 36, program=DRUMS, track=2)]
+    assert names(ArticleTokenizer(), piece_of(*right, *left, *drums)) == [
+        "C5",
+        "C3",
+        "2.5",
+        "D3",
+    ]
+
+
+def test_onsets_are_compared_on_music21s_grid():
+    # 0.26 and 0.24 are one sixteenth: then the order of the tracks decides, not the hair's breadth
+    piece = piece_of(Note(0.26, 0.2, 60, track=0), Note(0.24, 0.2, 72, track=1))
+    assert names(ArticleTokenizer(), piece) == ["C4", "C5"]
+
+
+def test_a_unison_is_a_chord_of_one_class():
+    assert names(ArticleTokenizer(), piece_of(Note(0, 1, 60), Note(0, 1, 72))) == ["0"]
+
+
+SCALE = piece_of(*(Note(i, 1, 60 + i) for i in range(12)))
+
+
+def test_unknown_tokens_become_similar_ones_and_are_told_once():
+    tokenizer = ArticleTokenizer().train([SCALE])
+    strange = piece_of(Note(0, 1, 84), Note(1, 1, 86), Note(2, 1, 61), Note(3, 1, 84))
+    with pytest.warns(UnknownTokenWarning, match="3 unknown tokens.*C6 by C4, D6 by D4") as told:
+        ids = tokenizer.encode(strange)
+    assert len(told) == 1
+    assert [tokenizer.vocabulary[i] for i in ids] == ["C4", "D4", "C#4", "C4"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert tokenizer.encode(strange, unknown="mark").tolist() == [-1, -1, ids[2], -1]
+        tokenizer.encode(SCALE)
+
+
+def test_decoding_puts_tokens_half_a_quarter_apart():
+    tokenizer = ArticleTokenizer(vocabulary=["7.11.2", "F#2"])
+    assert tokenizer.decode([1, 0]) == [
+        Note(0, 0.5, 42),
+        *(Note(0.5, 0.5, pitch) for pitch in (62, 67, 71)),
+    ]
+    music21s = chord.Chord([note.Note(n) for n in (7, 11, 2)])
+    decoded = [n.pitch for n in tokenizer.decode([0])]
+    assert decoded == sorted(p.midi for p in music21s.pitches)
+
+
+def test_the_strict_form_holds_notes_as_long_as_the_article():
+    assert ArticleTokenizer(True, ["C4"]).decode([0])[0].duration == note.Note("C4").quarterLength
+
+
+def test_configuration_round_trip(tmp_path):
+    tokenizer = ArticleTokenizer(strict=True, vocabulary=["0.4.7", "B--1", "C4"])
+    again = ArticleTokenizer.from_config(json.loads(json.dumps(tokenizer.to_config())))
+    assert again.to_config() == tokenizer.to_config()
+    tokenizer.save(tmp_path / "t.json")
+    assert ArticleTokenizer.load(tmp_path / "t.json").to_config() == tokenizer.to_config()
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({}, "want 'article'"),
+        ({"name": "article", "strict": False, "vocabulary": "C4"}, "not a list"),
+        ({"name": "article", "strict": False, "vocabulary": ["X4"]}, "'X4' is no note"),
+        ({"name": "article", "strict": False, "vocabulary": ["D4", "C4"]}, "not sorted"),
+        ({"name": "article", "strict": False, "vocabulary": ["C4", "C4"]}, "twice"),
+        ({"name": "article", "strict": 1, "vocabulary": ["C4"]}, "strict is 1"),
+    ],
+)
+def test_a_wrong_configuration_is_explained(config, reason):
+    with pytest.raises(ValueError, match=reason):
+        ArticleTokenizer.from_config(config)
+
+
+def test_untrained_and_empty_are_explained():
+    with pytest.raises(ValueError, match="call train"):
+        ArticleTokenizer().encode(SCALE)
+    with pytest.raises(ValueError, match="no tokens"):
+        ArticleTokenizer().train([Piece("empty", ())])
+    with pytest.raises(ValueError, match="has no path"):
+        ArticleTokenizer(strict=True).encode(SCALE)
+
+
+@given(notes(st.just(0)), st.integers(-12, 12))
+def test_transposed_ids_are_the_transposed_piece(music, semitones):
+    piece = Piece("a", tuple(sorted(music)))
+    assume(all(12 <= n.pitch <= 115 for n in piece.notes))
+    tokenizer = ArticleTokenizer().train([piece], transpositions=range(-12, 13))
+    ids = tokenizer.encode(piece)
+    moved = Piece("b", tuple(n._replace(pitch=n.pitch + semitones) for n in piece.notes))
+    assert semitones in tokenizer.transposable(ids)
+    np.testing.assert_array_equal(tokenizer.transpose(ids, semitones), tokenizer.encode(moved))
+
+
+def test_nothing_is_moved_off_the_keyboard_or_out_of_the_vocabulary():
+    top = piece_of(Note(0, 1, 126))
+    tokenizer = ArticleTokenizer().train([top], transpositions=range(-3, 4))
+    ids = tokenizer.encode(top)
+    assert tokenizer.transposable(ids) == [-3, -2, -1, 0, 1]
+    for semitones in (2, -4):
+        with pytest.raises(ValueError, match="F#9 moved by"):
+            tokenizer.transpose(ids, semitones)

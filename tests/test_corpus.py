@@ -1,0 +1,185 @@
+"""A folder becomes tokens: cached, split by piece, and every file accounted for."""
+
+import os
+import sqlite3
+
+import numpy as np
+import pytest
+from music_strategies import midi_file, track
+
+from tinylstm.data import IGNORED
+from tinylstm.music import ArticleTokenizer, EmptyCorpusError, Note, load_corpus, write_midi
+from tinylstm.music import corpus as corpus_module
+from tinylstm.music.corpus import find_files, split_pieces
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYLSTM_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def scale(start, count=20):
+    return [Note(i, 1, start + i % 12) for i in range(count)]
+
+
+@pytest.fixture
+def songs(tmp_path):
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    for number in range(12):
+        write_midi(folder / f"{number:02}.mid", scale(40 + number))
+    return folder
+
+
+@pytest.fixture
+def parsed(monkeypatch):
+    """The names of the files that are parsed from now on."""
+    names = []
+
+    def spy(files, *rest):
+        names.extend(file.name for file in files)
+        return parse_files(files, *rest)
+
+    parse_files = corpus_module.parse_files
+    monkeypatch.setattr(corpus_module, "parse_files", spy)
+    return names
+
+
+def pieces(tokens):
+    return np.split(np.asarray(tokens.ids), tokens.starts[1:])
+
+
+def test_pieces_are_split_whole_and_the_vocabulary_is_of_training(songs):
+    write_midi(songs / "03.mid", scale(100))
+    corpus = load_corpus(songs, ArticleTokenizer())
+    assert corpus.validation_pieces == ["03.mid"]
+    assert corpus.train_pieces == [f"{n:02}.mid" for n in range(12) if n != 3]
+    assert [len(piece) for piece in pieces(corpus.train)] == [20] * 11
+    assert (corpus.validation.targets == IGNORED).all()  # none of it is in the training pieces
+    similar = [corpus.tokenizer.vocabulary[i] for i in corpus.validation.ids[:2]]
+    assert similar == ["E3", "F3"] and corpus.report.substitutes["E7"] == "E3"
+    assert [n.pitch for n in corpus.tokenizer.decode(pieces(corpus.train)[0])] == [
+        n.pitch for n in scale(40)
+    ]
+
+
+def test_the_second_time_nothing_is_parsed(songs, parsed):
+    first = load_corpus(songs, ArticleTokenizer())
+    assert len(parsed) == 12
+    again = load_corpus(songs, ArticleTokenizer())
+    assert len(parsed) == 12
+    np.testing.assert_array_equal(first.train.ids, again.train.ids)
+    assert first.report == again.report
+    assert first.tokenizer.to_config() == again.tokenizer.to_config()
+
+
+def test_only_what_changed_is_parsed(songs, parsed):
+    load_corpus(songs, ArticleTokenizer())
+    parsed.clear()
+    write_midi(songs / "05.mid", scale(70))
+    os.utime(songs / "06.mid")  # touched, but the same
+    (songs / "07.mid").rename(songs / "below.mid")  # moved, but the same
+    corpus = load_corpus(songs, ArticleTokenizer())
+    assert parsed == ["05.mid"]
+    assert "below.mid" in corpus.train_pieces + corpus.validation_pieces
+
+
+def test_another_reading_is_cached_apart(songs, parsed):
+    load_corpus(songs, ArticleTokenizer())
+    load_corpus(songs, ArticleTokenizer(strict=True))
+    assert len(parsed) == 24
+
+
+def test_interrupted_it_goes_on_where_it_stopped(songs, parsed, monkeypatch):
+    def stop_after_five(files, *rest):
+        for count, result in enumerate(parse_files(files, *rest)):
+            if count == 5:
+                raise KeyboardInterrupt
+            yield result
+
+    parse_files = corpus_module.parse_files
+    with monkeypatch.context() as patch:
+        patch.setattr(corpus_module, "parse_files", stop_after_five)
+        with pytest.raises(KeyboardInterrupt):
+            load_corpus(songs, ArticleTokenizer())
+    parsed.clear()
+    load_corpus(songs, ArticleTokenizer())
+    assert len(parsed) == 12 - 5
+
+
+def test_bad_files_are_named_and_skipped(songs):
+    (songs / "empty.mid").write_bytes(b"")
+    (songs / "page.mid").write_bytes(b"<html>")
+    (songs / "silent.mid").write_bytes(midi_file(track()))
+    report = load_corpus(songs, ArticleTokenizer()).report
+    assert {row.name for row in report.skipped} == {"empty.mid", "page.mid", "silent.mid"}
+    assert "not a MIDI file" in report.skipped[0].skipped
+    assert "no notes" in report.skipped[2].skipped
+    assert (len(report.kept), report.notes_in_files, report.notes_kept) == (12, 240, 240)
+    assert "3 skipped" in str(report) and "skipped silent.mid: no notes" in str(report)
+    assert "100.00" in report.table()
+
+
+def test_a_folder_without_music_is_an_error(tmp_path):
+    with pytest.raises(EmptyCorpusError, match="not a folder"):
+        load_corpus(tmp_path / "nowhere", ArticleTokenizer())
+    with pytest.raises(EmptyCorpusError, match=r"no \.mid"):
+        load_corpus(tmp_path, ArticleTokenizer())
+    (tmp_path / "bad.mid").write_bytes(b"x")
+    with pytest.raises(EmptyCorpusError, match=r"none of the 1 files .*bad\.mid: not a MIDI file"):
+        load_corpus(tmp_path, ArticleTokenizer())
+
+
+def test_files_are_found_below_and_sorted_by_name(songs):
+    (songs / "a" / "b").mkdir(parents=True)
+    (songs / ".hidden").mkdir()
+    for name in ("a/b/Z.MID", "a/z.midi", "Z.mid", "._00.mid", ".hidden/x.mid", "readme.txt"):
+        write_midi(songs / name, scale(50))
+    names = [file.name for file in find_files(songs)]
+    assert names == [f"{n:02}.mid" for n in range(12)] + ["Z.mid", "a/b/Z.MID", "a/z.midi"]
+
+
+@pytest.mark.parametrize("damage", ["base", "array", "description", "blob"])
+def test_a_damaged_cache_is_rebuilt(songs, cache, damage):
+    before = load_corpus(songs, ArticleTokenizer())
+    ids = np.array(before.train.ids)
+    if damage == "base":
+        (cache / "music.sqlite").write_bytes(b"no data base" * 1000)
+    elif damage == "array":
+        next(cache.glob("corpora/*/train.ids")).write_bytes(b"\0")
+    elif damage == "description":
+        next(cache.glob("corpora/*/corpus.json")).write_text('{"files": ')
+    else:
+        next(cache.glob("corpora/*/corpus.json")).unlink()
+        with sqlite3.connect(cache / "music.sqlite") as base:
+            base.execute("UPDATE parsed SET symbols = x'00'")
+        base.close()
+    after = load_corpus(songs, ArticleTokenizer())
+    np.testing.assert_array_equal(ids, after.train.ids)
+    assert before.report == after.report
+
+
+def test_many_files_are_parsed_in_parallel_with_the_same_result(songs, monkeypatch):
+    alone = load_corpus(songs, ArticleTokenizer())
+    monkeypatch.setattr("tinylstm.music.parsing._SMALL", 0)
+    monkeypatch.setenv("TINYLSTM_CACHE", str(songs.parent / "other"))
+    together = load_corpus(songs, ArticleTokenizer(), workers=2)
+    np.testing.assert_array_equal(alone.train.ids, together.train.ids)
+    assert alone.report == together.report
+
+
+def test_one_piece_is_for_training(tmp_path):
+    write_midi(tmp_path / "only.mid", scale(60))
+    corpus = load_corpus(tmp_path, ArticleTokenizer())
+    assert corpus.train_pieces == ["only.mid"] and corpus.validation is None
+
+
+def test_split_sizes():
+    for count in range(2, 200):
+        train, validation = split_pieces(count)
+        assert sorted(train + validation) == list(range(count))
+        assert 1 <= len(validation) <= max(1, round(count / 10) + 1)
+    assert split_pieces(50, 0)[1] == []
+    with pytest.raises(ValueError, match="validation is 1"):
+        split_pieces(10, 1)

@@ -1,0 +1,179 @@
+"""Reading and writing MIDI: nothing lost, nothing invented, and every fault named."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from music_strategies import TICKS, midi_file, notes, off, on, track
+
+from tinylstm.music import DRUMS, Note, UnreadableFileError, read_midi, write_midi
+from tinylstm.music.notes import SHORTEST
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read_bytes(data):
+        path = tmp_path / "song.mid"
+        path.write_bytes(data)
+        return read_midi(path)
+
+    return read_bytes
+
+
+def times(piece):
+    return [(n.onset, n.duration, n.pitch) for n in piece.notes]
+
+
+def heard(notes):
+    """Notes in no order, without the tracks they are in."""
+    return sorted(note._replace(track=0) for note in notes)
+
+
+@given(notes())
+def test_what_is_written_is_read_again(tmp_path_factory, written):
+    path = tmp_path_factory.mktemp("midi") / "a.mid"
+    piece = read_midi(write_midi(path, written))
+    assert heard(piece.notes) == heard(written)
+    assert piece.notes_in_file == len(written)
+    assert not piece.faults
+
+
+def test_more_programs_than_channels(tmp_path):
+    written = [Note(0, 1, 60, 80, program) for program in range(129)]
+    assert heard(read_midi(write_midi(tmp_path / "a.mid", written)).notes) == heard(written)
+
+
+def test_tempo_and_metre_are_written(tmp_path):
+    piece = read_midi(write_midi(tmp_path / "a.mid", [Note(0, 1, 60)], 92.5, (6, 8)))
+    assert piece.tempo == pytest.approx(92.5, abs=0.01)
+    assert piece.time_signature == (6, 8)
+
+
+def test_running_status_and_silent_note_on(read):
+    # the second and third events repeat the status byte of the first
+    piece = read(midi_file(track((0, on(60)), (480, bytes([60, 0])), (0, bytes([62, 80])))))
+    assert times(piece) == [(0, 1, 60), (1, SHORTEST, 62)]
+
+
+def test_overlapping_notes_of_a_pitch_end_first_in_first_out(read):
+    events = [(0, on(60)), (240, on(60)), (240, off(60)), (480, off(60))]
+    assert times(read(midi_file(track(*events)))) == [(0, 1, 60), (0.5, 1.5, 60)]
+
+
+def test_channels_are_paired_apart(read):
+    events = [(0, on(60)), (0, on(60, channel=1)), (480, off(60, channel=1)), (480, off(60))]
+    assert times(read(midi_file(track(*events)))) == [(0, 2, 60), (0, 1, 60)]
+
+
+def test_a_note_never_closed_ends_at_the_next_or_with_the_track(read):
+    events = [(0, on(60)), (0, on(64)), (480, on(60)), (960, off(62))]
+    data = midi_file(track(*events, (480, b"\xff\x01\x01x")))
+    # the note-off missing: first 60 ends where the second begins, all else with the track
+    assert times(read(data)) == [(0, 1, 60), (0, 4, 64), (1, 3, 60)]
+
+
+def test_a_note_of_no_length_is_kept(read):
+    assert times(read(midi_file(track((0, on(60)), (0, off(60)))))) == [(0, SHORTEST, 60)]
+
+
+def test_programs_are_set_per_channel_and_by_other_tracks(read):
+    conductor = track((0, bytes([0xC0, 40])), (960, bytes([0xC0, 41])))
+    music = track(
+        (0, on(60)), (480, off(60)), (480, on(62)), (480, off(62)), (0, on(36, channel=9))
+    )
+    own = track((0, bytes([0xC0, 7])), (0, on(50)), (480, off(50)))
+    piece = read(midi_file(conductor, music, own))
+    assert {n.pitch: n.program for n in piece.notes} == {60: 40, 62: 41, 36: DRUMS, 50: 7}
+    assert {n.pitch: n.track for n in piece.notes} == {60: 1, 62: 1, 36: 1, 50: 2}
+
+
+def test_signatures_in_any_track(read):
+    first = track((0, on(60)), (480, off(60)))
+    other = track(
+        (0, b"\xff\x51\x03\x07\xa1\x20"),  # 500,000 microseconds a quarter note
+        (0, b"\xff\x58\x04\x03\x03\x18\x08"),  # 3/8
+        (0, b"\xff\x59\x02\xfd\x01"),  # three flats, minor
+        (960, b"\xff\x51\x03\x0f\x42\x40"),
+    )
+    piece = read(midi_file(first, other))
+    assert piece.tempos == ((0, 120), (2, 60))
+    assert (piece.time_signature, piece.key) == ((3, 8), "C minor")
+
+
+def test_seconds_instead_of_quarter_notes(read):
+    division = (256 - 25) << 8 | 40  # 25 frames of 40 ticks: a tick is a millisecond
+    piece = read(midi_file(track((0, on(60)), (1000, off(60))), division=division))
+    assert times(piece) == [(0, 2, 60)]
+
+
+def test_other_chunks_and_wrappers_are_passed_over(read):
+    music = track((0, on(60)), (480, off(60)))
+    data = midi_file(music)
+    header, body = data[:14], data[14:]
+    assert times(read(header + b"XFIH\x00\x00\x00\x02ab" + body)) == [(0, 1, 60)]
+    assert times(read(b"RIFF\x00\x00\x00\x00RMIDdata\x00\x00\x00\x00" + data)) == [(0, 1, 60)]
+
+
+def test_a_truncated_file_gives_what_it_has_and_says_so(read):
+    data = midi_file(track((0, on(60)), (480, off(60)), (0, on(62)), (480, off(62))))
+    piece = read(data[:-9])
+    assert (0, 1, 60) in times(piece)
+    assert any("cut short" in fault for fault in piece.faults)
+
+
+def test_impossible_values_are_faults_not_notes(read):
+    piece = read(midi_file(track((0, on(60)), (480, on(200)), (0, off(60)))))
+    assert times(piece) == [(0, 1, 60)] and "impossible note" in piece.faults[0]
+    far = track((0, on(60)), (480, off(60)), (0x0FFFFFFF, on(62)), (480, off(62)))
+    piece = read(midi_file(far))
+    assert times(piece) == [(0, 1, 60)] and "jumps" in piece.faults[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "not a MIDI file"),
+        (b"MThd", "not a MIDI file"),
+        (b"<html>not found</html>", "not a MIDI file"),
+        (midi_file(), "no notes"),
+        (midi_file(track()), "no notes"),
+        (midi_file(track((0, on(60))), division=0), "header"),
+        (midi_file(track((0, on(60))), kind=7), "header"),
+        (midi_file(b"MTrk\x00\x00\xff\xff"), "no notes.*cut short"),
+    ],
+)
+def test_a_file_without_music_is_named(read, data, reason):
+    with pytest.raises(UnreadableFileError, match=reason) as raised:
+        read(data)
+    assert raised.value.path.name == "song.mid" and "song.mid" in str(raised.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UnreadableFileError, match=r"nowhere\.mid"):
+        read_midi(tmp_path / "nowhere.mid")
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.mid"
+    write_midi(path, [Note(0, 1, 60)])
+    before = path.read_bytes()
+    for bad in ([], [Note(0, 1, 128)], [Note(-1, 1, 60)], [Note(0, 0, 60)]):
+        with pytest.raises(ValueError):
+            write_midi(path, bad)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["a.mid"]
+
+
+def test_unequal_pitches_share_a_track_and_overlapping_equal_ones_do_not(tmp_path):
+    chord = [Note(0, 2, pitch) for pitch in (60, 64, 67)]
+    assert {n.track for n in read_midi(write_midi(tmp_path / "a.mid", chord)).notes} == {1}
+    clash = [Note(0, 2, 60), Note(1, 2, 60), Note(2, 1, 60)]
+    assert [n.track for n in read_midi(write_midi(tmp_path / "b.mid", clash)).notes] == [1, 2, 1]
+    assert TICKS % 12 == TICKS % 16 == 0
+
+
+def test_importing_the_package_does_not_load_music21():
+    code = (
+        "import sys, tinylstm.music; sys.exit('music21' in sys.modules or 'numba' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
