@@ -1,3 +1,71 @@
-"""The LSTM you can read, check and break."""
+"""The LSTM you can read, check and break.
+
+Read `functional.py` first: it follows a step forward and back. What is imported here needs NumPy
+alone; music lives in `tinylstm.music`.
+"""
+
+from .callbacks import (
+    CSVLogger,
+    EarlyStopping,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ProgressBar,
+    TimeLimit,
+    cosine,
+)
+from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from .data import Batch, Streams, Tokens, Windows
+from .files import FileError
+from .gradcheck import gradcheck
+from .layers import LSTM, Dense, Dropout, Embedding, Layer, OneHot, ScaledInteger
+from .losses import CategoricalCrossentropy
+from .model import Sequential
+from .ngram import bigram_nats, unigram_nats
+from .optimizers import SGD, Adam, RMSprop, clip_by_global_norm
+from .plots import plot_history, plot_roll
+from .presets import PRESETS, Preset
+from .training import Callback, DivergedError, evaluate, fit
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "LSTM",
+    "PRESETS",
+    "SGD",
+    "Adam",
+    "Batch",
+    "CSVLogger",
+    "Callback",
+    "CategoricalCrossentropy",
+    "Checkpoint",
+    "Dense",
+    "DivergedError",
+    "Dropout",
+    "EarlyStopping",
+    "Embedding",
+    "FileError",
+    "Layer",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "OneHot",
+    "Preset",
+    "ProgressBar",
+    "RMSprop",
+    "ScaledInteger",
+    "Sequential",
+    "Streams",
+    "TimeLimit",
+    "Tokens",
+    "Windows",
+    "bigram_nats",
+    "clip_by_global_norm",
+    "cosine",
+    "evaluate",
+    "fit",
+    "gradcheck",
+    "load_checkpoint",
+    "plot_history",
+    "plot_roll",
+    "save_checkpoint",
+    "unigram_nats",
+]

@@ -29,7 +29,7 @@ class Data(Protocol):
         """An iterator over the epoch's batches."""
 
 
-class Diverged(Exception):
+class DivergedError(Exception):
     """The loss is no longer a number; the message says at which step, and in which layer."""
 
 
@@ -76,7 +76,7 @@ def fit(
     """Train a model in place by truncated backpropagation through time.
 
     The state is carried from batch to batch and reset where `Batch.reset` says so. Gradients are
-    clipped to a global norm of `clip`. Returns one dictionary an epoch with `loss` and `val_loss` in
+    clipped to a global norm of `clip`. Returns a dictionary for each epoch: `loss`, `val_loss` in
     nats a target, `norm`, the mean gradient norm, `seconds` and `tokens_per_second`.
 
     >>> from tinylstm.data import Streams, Tokens
@@ -130,7 +130,7 @@ def train_epoch(
         value, states = loss_and_gradients(run.model, loss, batch, states, grads, rng)
         norm = clip_by_global_norm(grads, clip)
         if not np.isfinite(value) or not np.isfinite(norm):
-            raise Diverged(diagnosis(run, value, grads))
+            raise DivergedError(diagnosis(run, value, grads))
         run.optimizer.update(run.model.params, grads)
         run.step += 1
         total += value * batch.tokens

@@ -8,6 +8,7 @@ from tinylstm.music.article import ArticleTokenizer, UnknownTokenWarning
 from tinylstm.music.corpus import Corpus, EmptyCorpusError, load_corpus
 from tinylstm.music.midi import UnreadableFileError, read_midi, write_midi
 from tinylstm.music.notes import DRUMS, Note, Piece
+from tinylstm.music.sampling import compose, compose_notes, openings
 
 __all__ = [
     "DRUMS",
@@ -18,7 +19,10 @@ __all__ = [
     "Piece",
     "UnknownTokenWarning",
     "UnreadableFileError",
+    "compose",
+    "compose_notes",
     "load_corpus",
+    "openings",
     "read_midi",
     "write_midi",
 ]

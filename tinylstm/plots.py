@@ -1,0 +1,70 @@
+"""Pictures: the loss curve and the piano roll. matplotlib is imported when one is drawn."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .files import replacing
+
+INK, ACCENT, SOFT = "#1f2933", "#d1495b", "#00798c"
+
+
+def figure(width: float, height: float) -> tuple[Any, Any]:
+    """A figure and its axes, without a window and without pyplot's global state."""
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(width, height), layout="constrained")
+    axes = fig.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    return fig, axes
+
+
+def save(fig: Any, path: str | Path) -> None:
+    """Write the figure; the suffix of the path says in which format."""
+    with replacing(path) as file:
+        fig.savefig(file, format=Path(path).suffix[1:] or "png", dpi=130)
+
+
+def plot_history(
+    history: Sequence[Mapping[str, float]],
+    path: str | Path,
+    baselines: Mapping[str, float] | None = None,
+) -> None:
+    """Training and validation loss by epoch, in nats a token, above the baselines' dashed lines."""
+    fig, axes = figure(7, 4)
+    epochs = [entry["epoch"] for entry in history]
+    axes.plot(epochs, [entry["loss"] for entry in history], color=SOFT, label="training")
+    if history and "val_loss" in history[0]:
+        values = [entry["val_loss"] for entry in history]
+        best = min(range(len(values)), key=values.__getitem__)
+        axes.plot(epochs, values, color=ACCENT, label="validation (whole pieces)")
+        axes.plot(epochs[best], values[best], "o", color=ACCENT)
+        axes.annotate(f"{values[best]:.2f}", (epochs[best], values[best]), (0, 8),
+                      textcoords="offset points", ha="center", color=ACCENT)  # fmt: skip
+    for name, nats in (baselines or {}).items():
+        axes.axhline(nats, color=INK, linewidth=0.8, linestyle="--")
+        axes.annotate(name, (epochs[-1] if epochs else 1, nats), (0, 3),
+                      textcoords="offset points", ha="right", color=INK)  # fmt: skip
+    axes.set(xlabel="epoch", ylabel="cross-entropy, nats a token")
+    axes.legend(frameon=False)
+    save(fig, path)
+
+
+def plot_roll(notes: Sequence[Any], path: str | Path, title: str = "") -> None:
+    """A piano roll: a bar for each note, time in quarter notes against pitch, louder is darker."""
+    fig, axes = figure(12, 4)
+    axes.set(xlabel="quarter notes", ylabel="pitch", title=title)
+    axes.barh(
+        [note.pitch for note in notes],
+        [note.duration for note in notes],
+        left=[note.onset for note in notes],
+        height=0.9,
+        color=[(0.0, 0.47, 0.55, 0.35 + 0.65 * note.velocity / 127) for note in notes],
+    )
+    low = min((note.pitch for note in notes), default=60)
+    high = max((note.pitch for note in notes), default=60)
+    octaves = range(low // 12 * 12, high + 12, 12)
+    axes.set_yticks(list(octaves), [f"C{pitch // 12 - 1}" for pitch in octaves])
+    axes.grid(axis="y", linewidth=0.4)
+    axes.margins(x=0.01)
+    save(fig, path)
