@@ -10,18 +10,13 @@ Read :mod:`tinylstm.music.alphabet` first.
 
 from __future__ import annotations
 
-import json
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from math import ceil
-from os import PathLike
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Self
 
 import numpy as np
 
-from tinylstm.files import replacing
 from tinylstm.music.alphabet import (
     CHORDS,
     SYMBOLS,
@@ -33,23 +28,22 @@ from tinylstm.music.alphabet import (
     spell,
     transposition,
 )
-from tinylstm.music.notes import DRUMS, Note, Piece
+from tinylstm.music.notes import DRUMS, Instruments, Note, Piece, chosen
+from tinylstm.music.tokenizer import Tokenizer, Unknown, require
 
 STEP = 0.5  # quarter notes between two tokens: the commonest gap in the article's corpus
 _TOLERANCE = 0.25  # quarter notes: music21 makes one chord of notes that start and end this close
 _EPSILON = 1e-9  # onsets are ticks divided by ticks per quarter: equal only up to rounding
 
 
-class UnknownTokenWarning(UserWarning):
-    """A piece has tokens that the vocabulary lacks; the most similar known ones stand for them."""
-
-
-class ArticleTokenizer:
+class ArticleTokenizer(Tokenizer):
     """Notes and chords by name; `vocabulary` lists the names, and an id is a place in that list.
 
     Arguments:
         strict: read files with the article's own music21 calls (pieces must have a path).
         vocabulary: the names, if they are known already; else `train` finds them.
+        instruments: ``"piano"`` takes the notes of pianos only, ``"all"`` everything but drums;
+            the strict form asks music21 instead, and takes the first.
 
     >>> piece = Piece("two", (Note(0, 1, 60), Note(1, 1, 57), Note(1, 1, 64)))
     >>> tokenizer = ArticleTokenizer().train([piece])
@@ -64,8 +58,15 @@ class ArticleTokenizer:
 
     name = "article"
 
-    def __init__(self, strict: bool = False, vocabulary: Sequence[str] = ()) -> None:
-        self.strict = strict
+    def __init__(
+        self,
+        strict: bool = False,
+        vocabulary: Sequence[str] = (),
+        instruments: Instruments = "all",
+    ) -> None:
+        if instruments not in ("piano", "all"):
+            raise ValueError(f"instruments is {instruments!r}: want 'piano' or 'all'")
+        self.strict, self.instruments = strict, instruments
         self._define(parse(name) for name in vocabulary)
         if self.vocabulary != list(vocabulary):
             raise ValueError("the vocabulary is not sorted, or names a token twice")
@@ -78,15 +79,12 @@ class ArticleTokenizer:
         self._ids[self._symbols] = np.arange(len(named))
         self._nearest: dict[int, int] = {}  # unknown symbol -> id
 
-    def __len__(self) -> int:
-        return len(self.vocabulary)
-
     def __repr__(self) -> str:
         return f"ArticleTokenizer(strict={self.strict}, {len(self)} classes)"
 
     def train(
         self, pieces: Iterable[Piece | np.ndarray], transpositions: Iterable[int] = (0,)
-    ) -> ArticleTokenizer:
+    ) -> Self:
         """Take the vocabulary from pieces, or from symbols that `symbols` has made of them.
 
         With `transpositions`, it also holds every token moved by each of these semitones, so that
@@ -112,22 +110,23 @@ class ArticleTokenizer:
             if piece.path is None:
                 raise ValueError(f"{piece.name} has no path: strict=True reads the file itself")
             return np.array([parse(name) for name in first_part_tokens(piece.path)], np.int32)
-        return np.array([symbol for *_, symbol in _in_order(piece.notes)], np.int32)
+        return np.array([symbol for *_, symbol in _in_order(self._chosen(piece))], np.int32)
 
     @property
     def symbol_key(self) -> str:
         """What `symbols` depends on, besides the piece: part of the name of what is cached."""
-        return "article strict" if self.strict else "article"
+        return "article strict" if self.strict else f"article {self.instruments}"
 
     def notes_kept(self, piece: Piece, symbols: np.ndarray) -> int:
         """How many notes of a piece its symbols stand for; the strict form forgets doublings."""
         if self.strict:
             return sum(len(pitch_classes(int(symbol))) for symbol in symbols)
-        return sum(note.program != DRUMS for note in piece.notes)
+        return len(self._chosen(piece))
 
-    def ids(
-        self, symbols: np.ndarray, unknown: Literal["nearest", "mark"] = "nearest"
-    ) -> np.ndarray:
+    def _chosen(self, piece: Piece) -> list[Note]:
+        return [n for n in chosen(piece.notes, self.instruments) if n.program != DRUMS]
+
+    def ids(self, symbols: np.ndarray, unknown: Unknown = "nearest") -> np.ndarray:
         """Ids (T,) of symbols (T,); an unknown one becomes the most similar, or -1 (`mark`)."""
         if not len(self):
             raise ValueError("the tokenizer has no vocabulary yet: call train() first")
@@ -148,25 +147,6 @@ class ArticleTokenizer:
         unknown = np.unique(symbols[self._ids[symbols] < 0])
         return {spell(int(s)): self.vocabulary[self._stand_in(int(s))] for s in unknown}
 
-    def encode(self, piece: Piece, unknown: Literal["nearest", "mark"] = "nearest") -> np.ndarray:
-        """Ids (T,) of a piece.
-
-        A token outside the vocabulary becomes the most similar known one, with one
-        UnknownTokenWarning a piece; with ``unknown="mark"`` it becomes -1.
-        """
-        symbols = self.symbols(piece)
-        ids = self.ids(symbols, unknown)
-        if unknown == "nearest" and (replaced := self.substitutes(symbols)):
-            count = int((self._ids[symbols] < 0).sum())
-            listed = ", ".join(f"{old} by {new}" for old, new in list(replaced.items())[:5])
-            more = ", ..." if len(replaced) > 5 else ""
-            warnings.warn(
-                f"{piece.name}: {count} unknown tokens replaced ({listed}{more})",
-                UnknownTokenWarning,
-                stacklevel=2,
-            )
-        return ids
-
     def decode(self, ids: Iterable[int]) -> list[Note]:
         """Notes, one token every half quarter note; a chord in the octave of the middle C.
 
@@ -180,62 +160,43 @@ class ArticleTokenizer:
             notes += [Note(place * STEP, duration, pitch) for pitch in pitches]
         return notes
 
-    def transposable(self, ids: np.ndarray, low: int = -12, high: int = 12) -> list[int]:
-        """By how many semitones these ids can move and stay inside 0..127 and the vocabulary."""
+    def pitches(self, ids: np.ndarray) -> list[int]:
+        """The distinct pitches among ids; a chord has no octave, so it limits nothing."""
         symbols = self._symbols[np.unique(ids)]
-        moved = {n: transposition(n)[symbols] for n in range(low, high + 1)}
-        return [n for n, s in moved.items() if (s >= 0).all() and (self._ids[s] >= 0).all()]
+        return symbols[symbols < CHORDS].tolist()
 
-    def transpose(self, ids: np.ndarray, semitones: int) -> np.ndarray:
-        """Ids (T,) of the same music, some semitones higher.
-
-        Raises:
-            ValueError: a token would leave the keyboard or the vocabulary: `transposable` tells.
-        """
-        moved = transposition(semitones)[self._symbols[ids]]  # (T,)
-        result = np.where(moved >= 0, self._ids[moved], -1)
-        if (result < 0).any():
-            name = self.vocabulary[int(np.asarray(ids)[result < 0][0])]
-            raise ValueError(f"{name} moved by {semitones} semitones is not in the vocabulary")
-        return result.astype(np.int32)
+    def transposition(self, semitones: int) -> np.ndarray:
+        """A table (V,): the id of each token some semitones higher; -1 where there is none."""
+        moved = transposition(semitones)[self._symbols]  # (V,)
+        return np.where(moved >= 0, self._ids[moved], -1).astype(np.int32)
 
     def to_config(self) -> dict[str, Any]:
         """All there is to know, as plain JSON values."""
-        return {"name": self.name, "strict": self.strict, "vocabulary": self.vocabulary}
+        return {
+            "name": self.name,
+            "strict": self.strict,
+            "instruments": self.instruments,
+            "vocabulary": self.vocabulary,
+        }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> ArticleTokenizer:
-        """The inverse of `to_config`.
-
-        Raises:
-            ValueError: the configuration is not one of this tokenizer.
-        """
-        if config.get("name") != cls.name:
-            raise ValueError(f"tokenizer is {config.get('name')!r}: want {cls.name!r}")
-        vocabulary, strict = config.get("vocabulary"), config.get("strict")
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The inverse of `to_config`; ValueError if it is none."""
+        strict, vocabulary, instruments = require(
+            config, cls.name, ["strict", "vocabulary", "instruments"]
+        )
         if not (isinstance(vocabulary, list) and all(isinstance(v, str) for v in vocabulary)):
             raise ValueError("the tokenizer's vocabulary is not a list of names")
         if not isinstance(strict, bool):
             raise ValueError(f"the tokenizer's strict is {strict!r}: want true or false")
-        return cls(strict, vocabulary)
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write `to_config` as JSON."""
-        with replacing(Path(path)) as stream:
-            stream.write(json.dumps(self.to_config(), indent=1).encode())
-
-    @classmethod
-    def load(cls, path: str | PathLike[str]) -> ArticleTokenizer:
-        """What `save` wrote."""
-        return cls.from_config(json.loads(Path(path).read_text(encoding="utf-8")))
+        return cls(strict, vocabulary, instruments)
 
 
 def _in_order(notes: Iterable[Note]) -> list[tuple[float, int, int, int]]:
     """``(onset on music21's grid, track, place, symbol)`` of every note and chord, sorted."""
     tracks: dict[tuple[int, int], list[Note]] = defaultdict(list)
     for note in notes:
-        if note.program != DRUMS:
-            tracks[note.track, note.program].append(note)
+        tracks[note.track, note.program].append(note)
     tokens = []
     for (track, _), members in sorted(tracks.items()):
         for place, chord in enumerate(chords(members)):

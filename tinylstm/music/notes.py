@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,9 @@ SHORTEST = 1 / 32
 
 LONGEST = 100_000.0
 """Quarter notes, about 14 hours: beyond it, a time in a file is a fault and no music."""
+
+Instruments = Literal["piano", "all"]
+"""Whose notes to take: of the pianos (programs 0 to 7: keyboards with strings), or all."""
 
 NOTE_DTYPE = np.dtype(
     [
@@ -99,6 +102,16 @@ class Piece:
     def key(self) -> str | None:
         """At the beginning, such as ``"E- major"``; None where the file is silent."""
         return self.keys[0][1] if self.keys else None
+
+
+def chosen(notes: Iterable[Note], instruments: Instruments) -> list[Note]:
+    """The notes of the chosen instruments.
+
+    >>> band = [Note(0, 1, 60), Note(0, 1, 40, program=32), Note(0, 1, 36, program=DRUMS)]
+    >>> len(chosen(band, "piano")), len(chosen(band, "all"))
+    (1, 3)
+    """
+    return [note for note in notes if instruments == "all" or note.program < 8]
 
 
 def pack(notes: Iterable[Note]) -> np.ndarray:

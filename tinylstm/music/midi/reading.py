@@ -165,8 +165,8 @@ def _pair_notes(reading: _Reading, index: int, events: list[tuple[int, Any]], en
     reading.note_ons += len(opened)
     for place, (start, event, program) in enumerate(opened):
         duration = (ends[place] - start) / reading.ticks or SHORTEST
-        key = (event.pitch, event.velocity, program, index)
-        reading.notes.append(Note(start / reading.ticks, duration, *key))
+        rest = (event.pitch, event.velocity, program, index)
+        reading.notes.append(Note(start / reading.ticks, duration, *rest))
 
 
 def _program_at(changes: list[tuple[int, int]], time: int) -> int:

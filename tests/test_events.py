@@ -1,0 +1,289 @@
+"""The events tokenizer: what goes in comes out, and the grammar allows just what makes sense."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from music_strategies import notes
+
+from tinylstm.music import (
+    DRUMS,
+    EventTokenizer,
+    Note,
+    Piece,
+    read_midi,
+    tokenizer_from_config,
+    write_midi,
+)
+from tinylstm.music.grammar import Kind
+from tinylstm.music.notes import SHORTEST
+
+SONGS = Path(__file__).parent.parent / "midi_songs"
+
+tokenizers = st.sampled_from(
+    [
+        EventTokenizer(),
+        EventTokenizer(grid=4, velocities=8),
+        EventTokenizer(instruments="all"),
+        EventTokenizer(grid=24, velocities=127, instruments="all"),
+    ]
+)
+PLAIN, BAND = EventTokenizer(), EventTokenizer(velocities=16, instruments="all")
+
+
+def piece_of(written):
+    return Piece("piece", tuple(sorted(written)))
+
+
+def names(tokenizer, ids):
+    return " ".join(tokenizer.vocabulary[i] for i in ids)
+
+
+@given(notes(), tokenizers)
+def test_decoding_gives_the_notes_on_the_grid(written, tokenizer):
+    ids = tokenizer.encode(piece_of(written))
+    assert tokenizer.decode(ids) == tokenizer.on_grid(written)
+    assert len(tokenizer.decode(ids)) == tokenizer.notes_kept(piece_of(written), ids)
+
+
+@given(notes(onsets=st.integers(0, 40).map(lambda n: n / 12)), tokenizers)
+def test_what_is_decoded_and_encoded_again_does_not_change(written, tokenizer):
+    ids = tokenizer.encode(piece_of(written))
+    np.testing.assert_array_equal(tokenizer.encode(piece_of(tokenizer.decode(ids))), ids)
+
+
+@given(notes(), tokenizers)
+def test_round_trip_through_a_file(tmp_path_factory, written, tokenizer):
+    if not (decoded := tokenizer.decode(tokenizer.encode(piece_of(written)))):
+        return  # no piano in it
+    path = write_midi(tmp_path_factory.mktemp("midi") / "a.mid", decoded)
+    again = tokenizer.decode(tokenizer.encode(read_midi(path)))
+    assert again == decoded
+
+
+@pytest.mark.parametrize("path", sorted(SONGS.glob("*.mid")), ids=lambda path: path.stem[:20])
+def test_round_trip_of_the_default_corpus(path, tmp_path):
+    piece = read_midi(path)
+    for tokenizer in (PLAIN, BAND):
+        decoded = tokenizer.decode(tokenizer.encode(piece))
+        assert decoded == tokenizer.on_grid(piece.notes) and len(decoded) == len(piece)
+    again = read_midi(write_midi(tmp_path / "a.mid", decoded))
+    assert BAND.decode(BAND.encode(again)) == decoded
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param([Note(0, 4, 60), Note(1, 1, 60), Note(1, 5, 60)], id="overlapping"),
+        pytest.param([Note(0, 1, 60), Note(0, 1, 60)], id="equal"),
+        pytest.param([Note(0, 1 / 12, 0), Note(0, 1 / 12, 127)], id="extreme pitches"),
+        pytest.param([Note(3, 1, 60), Note(7_003.25, 1, 60)], id="empty bars"),
+        pytest.param([Note(0, 5_000, 60)], id="longer than any token"),
+        pytest.param([Note(i / 12, 1, 40 + i % 50) for i in range(5_000)], id="thousands"),
+    ],
+)
+def test_music_that_is_on_the_grid_comes_back_as_it_was(written, tmp_path):
+    heard = [n[:3] for n in PLAIN.decode(PLAIN.encode(piece_of(written)))]
+    assert heard == [n[:3] for n in written]
+    piece = read_midi(write_midi(tmp_path / "a.mid", written))
+    assert [n[:3] for n in PLAIN.decode(PLAIN.encode(piece))] == heard
+
+
+def test_a_note_of_no_length_gets_the_shortest_there_is(tmp_path):
+    grace = [Note(0, SHORTEST, 62), Note(0, 1, 60)]
+    assert [n[:3] for n in PLAIN.decode(PLAIN.encode(piece_of(grace)))] == [
+        (0, 1, 60),
+        (0, 1 / 12, 62),
+    ]
+
+
+def test_the_spelling_of_times():
+    written = [Note(4, 4, 60), Note(4, 1 / 12, 61), Note(70.5, 40.25, 62)]
+    assert names(PLAIN, PLAIN.encode(piece_of(written))) == (
+        "BOS TimeShift_48 Pitch_60 Duration_48 Pitch_61 Duration_1 "
+        "TimeShift_384 TimeShift_384 TimeShift_30 Pitch_62 Duration_384 Duration_96 Duration_3 EOS"
+    )
+
+
+def test_instruments_are_named_when_they_change_and_drums_apart():
+    written = [
+        Note(0, 1, 36, program=DRUMS),
+        Note(0, 1, 60),
+        Note(0, 1, 40, 100, program=33),
+        Note(1, 1, 41, 1, program=38),
+        Note(2, 1, 61),
+    ]
+    band = EventTokenizer(instruments="all")
+    assert names(band, band.encode(piece_of(written))) == (
+        "BOS Pitch_60 Duration_12 Family_Bass Pitch_40 Duration_12 Drum_36 Duration_12 "
+        "TimeShift_12 Pitch_41 Duration_12 TimeShift_12 Family_Piano Pitch_61 Duration_12 EOS"
+    )
+    assert {n.program for n in band.decode(band.encode(piece_of(written)))} == {0, 32, DRUMS}
+    assert [n.pitch for n in PLAIN.decode(PLAIN.encode(piece_of(written)))] == [60, 61]
+
+
+def test_a_piece_without_the_chosen_instrument_has_no_tokens():
+    assert len(PLAIN.encode(piece_of([Note(0, 1, 36, program=DRUMS)]))) == 0
+
+
+def test_velocity_levels_keep_their_middle():
+    for levels in (1, 2, 8, 32, 100, 127):
+        tokenizer = EventTokenizer(velocities=levels)
+        written = [Note(n, 1, 60, n) for n in range(1, 128)]
+        first = tokenizer.decode(tokenizer.encode(piece_of(written)))
+        assert tokenizer.decode(tokenizer.encode(piece_of(first))) == first
+        assert max(abs(n.velocity - n.onset) for n in first) <= -(-127 // levels) / 2
+
+
+@given(notes())
+def test_rounding_is_reported(written):
+    moved = PLAIN.rounding(piece_of(written))
+    piano = sorted(n.onset for n in written if n.program < 8)
+    assert len(moved) == len(piano) and (np.abs(moved) <= 1 / 24 + 1e-9).all()
+    on_grid = sorted(n.onset for n in PLAIN.on_grid(written))
+    np.testing.assert_allclose(np.sort(piano + moved), on_grid, atol=1e-9)
+
+
+def test_sixteenths_and_triplets_are_exact():
+    written = [Note(i / 4, 0.25, 60) for i in range(16)] + [
+        Note(i / 3, 1 / 3, 62) for i in range(12)
+    ]
+    assert np.abs(PLAIN.rounding(piece_of(written))).max() < 1e-9
+
+
+# the grammar
+
+
+@given(notes(), tokenizers)
+def test_the_grammar_allows_what_is_encoded(written, tokenizer):
+    ids = tokenizer.encode(piece_of(written))
+    state = tokenizer.grammar.start
+    for token in ids:
+        assert tokenizer.grammar.allowed(state)[token]
+        state = tokenizer.grammar.step(state, token)
+    assert not len(ids) or state == tokenizer.grammar.start
+
+
+@given(st.data(), tokenizers)
+def test_whatever_the_grammar_allows_is_music(data, tokenizer):
+    grammar = tokenizer.grammar
+    state, ids = grammar.start, []
+    while len(ids) < 60:
+        allowed = np.flatnonzero(grammar.allowed(state))
+        if len(allowed) > 1:  # so that long times and EOS are not lost among the pitches
+            kinds = [tokenizer.vocabulary[i].split("_")[0] for i in allowed]
+            kind = data.draw(st.sampled_from(sorted(set(kinds))))
+            allowed = [i for i, k in zip(allowed, kinds, strict=True) if k == kind]
+        ids.append(int(data.draw(st.sampled_from(list(allowed)))))
+        state = grammar.step(state, ids[-1])
+        if ids[-1] == tokenizer.eos:
+            break
+    decoded = tokenizer.decode(ids)
+    begun = sum(tokenizer.vocabulary[i].startswith(("Pitch", "Drum")) for i in ids)
+    assert len(decoded) in (begun, begun - 1)  # all but one that is cut off
+    assert all(note.duration > 0 for note in decoded)
+    if ids[-1] == tokenizer.eos:
+        assert sorted(decoded) == sorted(tokenizer.on_grid(decoded))  # and on the grid
+
+
+def test_what_may_not_be():
+    def allowed(*tokens, tokenizer=BAND):
+        state = tokenizer.grammar.start
+        for token in tokens:
+            state = tokenizer.grammar.step(state, tokenizer.vocabulary.index(token))
+        mask = tokenizer.grammar.allowed(state)
+        return {name for name, may in zip(tokenizer.vocabulary, mask, strict=True) if may}
+
+    kinds = {name.split("_")[0] for name in allowed("BOS")}
+    assert kinds == {"TimeShift", "Pitch", "Drum", "Family"}
+    assert "Family_Piano" not in allowed("BOS")  # it plays already
+    assert "Family_Piano" in allowed("BOS", "Family_Brass", "Pitch_0", "Velocity_1", "Duration_1")
+    assert {n.split("_")[0] for n in allowed("BOS", "Family_Brass")} == {"Pitch"}
+    assert {n.split("_")[0] for n in allowed("BOS", "Pitch_60")} == {"Velocity"}
+    assert {n.split("_")[0] for n in allowed("BOS", "Drum_60", "Velocity_0")} == {"Duration"}
+    short = allowed("BOS", "TimeShift_1")
+    assert not any(n.startswith(("TimeShift", "EOS")) for n in short)
+    bar = allowed("BOS", "TimeShift_48")
+    assert "TimeShift_47" in bar and "TimeShift_48" not in bar
+    assert "TimeShift_96" in allowed("BOS", "TimeShift_384")
+    assert allowed("BOS", "Pitch_1", "Velocity_0", "Duration_1", "EOS") == {"BOS"}
+
+
+def test_states_and_masks_come_in_batches():
+    grammar = PLAIN.grammar
+    ids = PLAIN.encode(piece_of([Note(0, 1, 60), Note(1, 1, 62)]))
+    states = np.array([grammar.start, grammar.state_after(ids[:3])])
+    assert grammar.allowed(states).shape == (2, len(PLAIN))
+    stepped = grammar.step(states, np.array([PLAIN.bos, PLAIN.eos]))
+    assert stepped[1] == grammar.start and stepped[0] == grammar.state_after(ids[:1], grammar.start)
+    assert grammar.step(grammar.start, PLAIN.eos) == -1
+    with pytest.raises(ValueError, match="place 1"):
+        grammar.state_after([PLAIN.bos, PLAIN.eos])
+
+
+def test_decoding_takes_parts_and_refuses_nonsense():
+    ids = PLAIN.encode(piece_of([Note(1, 1, 60), Note(2, 1, 62)]))
+    assert len(PLAIN.decode(ids[:-3])) == 1  # the last note has no duration any more
+    assert [n[:3] for n in PLAIN.decode(ids[4:])] == [(1, 1, 62)]
+    with pytest.raises(ValueError, match="Pitch_60 cannot stand at place 3"):
+        PLAIN.decode(ids[[0, 1, 2, 2]])
+
+
+# transposition
+
+
+@given(notes(), st.integers(-12, 12), tokenizers)
+def test_transposed_ids_are_the_transposed_piece(written, semitones, tokenizer):
+    written = [n._replace(pitch=n.pitch % 100 + 14) for n in written]
+    moved = [n if n.program == DRUMS else n._replace(pitch=n.pitch + semitones) for n in written]
+    ids = tokenizer.encode(piece_of(written))
+    transposed = tokenizer.transpose(ids, semitones)
+    assert tokenizer.decode(transposed) == tokenizer.on_grid(moved)
+    np.testing.assert_array_equal(tokenizer.transpose(transposed, -semitones), ids)
+
+
+def test_nothing_is_moved_off_the_keyboard():
+    ids = PLAIN.encode(piece_of([Note(0, 1, 24), Note(0, 1, 107)]))
+    assert PLAIN.transposable(ids) == [-3, -2, -1, 0, 1]
+    below = PLAIN.encode(piece_of([Note(0, 1, 3), Note(0, 1, 60)]))
+    assert min(PLAIN.transposable(below)) == 0  # below the piano already: no farther
+    with pytest.raises(ValueError, match="Pitch_3 moved by -4"):
+        PLAIN.transpose(below, -4)
+    drums = BAND.encode(piece_of([Note(0, 1, 127, program=DRUMS)]))
+    assert BAND.transposable(drums) == list(range(-12, 13))
+
+
+# the definition
+
+
+@given(tokenizers)
+def test_only_the_definition_is_stored(tokenizer):
+    config = tokenizer.to_config()
+    assert set(config) == {"name", "grid", "velocities", "instruments"}
+    again = tokenizer_from_config(config)
+    assert again.vocabulary == tokenizer.vocabulary and again.symbol_key == tokenizer.symbol_key
+    assert len(set(tokenizer.vocabulary)) == len(tokenizer)
+
+
+def test_the_size_of_the_alphabet():
+    assert 150 <= len(EventTokenizer()) <= 300
+    assert 150 <= len(EventTokenizer(velocities=32)) <= 300
+    assert {kind.value for kind in Kind} >= {n.split("_")[0] for n in BAND.vocabulary}
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({"name": "words"}, "want one of events, article"),
+        ({"name": "events", "grid": 12}, "lacks velocities and instruments"),
+        ({"name": "events", "grid": 0, "velocities": 0, "instruments": "all"}, "grid is 0"),
+        ({"name": "events", "grid": "x", "velocities": 0, "instruments": "all"}, "whole numbers"),
+        ({"name": "events", "grid": 4, "velocities": 200, "instruments": "all"}, "velocities"),
+        ({"name": "events", "grid": 4, "velocities": 2, "instruments": []}, "instruments"),
+    ],
+)
+def test_a_wrong_configuration_is_explained(config, reason):
+    with pytest.raises(ValueError, match=reason):
+        tokenizer_from_config(config)
