@@ -1,22 +1,28 @@
 """Music in and out: MIDI files, tokenizers, corpora.
 
 Read in this order: :mod:`~tinylstm.music.notes`, :mod:`~tinylstm.music.midi`,
-:mod:`~tinylstm.music.alphabet`, :mod:`~tinylstm.music.article`, :mod:`~tinylstm.music.corpus`.
+:mod:`~tinylstm.music.tokenizer`, :mod:`~tinylstm.music.alphabet`,
+:mod:`~tinylstm.music.article`, :mod:`~tinylstm.music.events`, :mod:`~tinylstm.music.corpus`.
 """
 
-from tinylstm.music.article import ArticleTokenizer, UnknownTokenWarning
+from tinylstm.music.article import ArticleTokenizer
 from tinylstm.music.corpus import Corpus, EmptyCorpusError, load_corpus
+from tinylstm.music.events import EventTokenizer
 from tinylstm.music.midi import UnreadableFileError, read_midi, write_midi
 from tinylstm.music.notes import DRUMS, Note, Piece
 from tinylstm.music.sampling import compose, compose_notes, openings
+from tinylstm.music.tokenizer import Tokenizer, UnknownTokenWarning
+from tinylstm.music.tokenizers import tokenizer_from_config
 
 __all__ = [
     "DRUMS",
     "ArticleTokenizer",
     "Corpus",
     "EmptyCorpusError",
+    "EventTokenizer",
     "Note",
     "Piece",
+    "Tokenizer",
     "UnknownTokenWarning",
     "UnreadableFileError",
     "compose",
@@ -24,5 +30,6 @@ __all__ = [
     "load_corpus",
     "openings",
     "read_midi",
+    "tokenizer_from_config",
     "write_midi",
 ]
