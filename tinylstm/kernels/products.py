@@ -1,0 +1,77 @@
+"""Packing, and the walk over the tiles: any C (M, N) = or += A (M, K) B (K, N), on one thread.
+
+Why this is fast: B stands in panels that are read from front to back; K is cut so that a block of a
+panel stays in the nearest cache while all rows of A pass it, and M so that those rows stay in the
+second. A row of A is read where it stands; a transposed A is laid into strips, block by block, since
+walking down its columns would touch a memory page at every other step.
+"""
+
+import numpy as np
+from numba import njit
+
+from .tiles import ROWS_A, column
+
+BLOCK_K = 512  # x WIDE columns: 64 KB in float32 with AVX-512
+BLOCK_M = 264  # x BLOCK_K: half a megabyte
+
+
+@njit(nogil=True, cache=True)
+def pack(B, b0, b_k, b_n, K, N, wide, P, p0):  # type: ignore[no-untyped-def]
+    """B (K, N), with strides b_k and b_n, into panels P[p][k][wide]; the last is filled with zeros."""
+    for n0 in range(0, N, wide):
+        n = min(wide, N - n0)
+        start = p0 + n0 * K
+        if b_n == 1:
+            for k in range(K):
+                for j in range(n):
+                    P[start + k * wide + j] = B[b0 + k * b_k + n0 + j]
+        else:
+            for k0 in range(0, K, 16):
+                for j in range(n):
+                    for k in range(k0, min(k0 + 16, K)):
+                        P[start + k * wide + j] = B[b0 + k * b_k + (n0 + j) * b_n]
+        for k in range(K if n < wide else 0):
+            for j in range(n, wide):
+                P[start + k * wide + j] = 0
+
+
+@njit(nogil=True, cache=True)
+def strips(A, a0, a_k, M, K, S):  # type: ignore[no-untyped-def]
+    """A transposed A, (K, M) in memory, into strips S[m][k][ROWS_A]; the last may be narrower."""
+    for k in range(K):
+        for m0 in range(0, M, ROWS_A):
+            m, start = min(ROWS_A, M - m0), a0 + k * a_k + m0
+            to = m0 * K + k * m
+            for r in range(m):
+                S[to + r] = A[start + r]
+
+
+@njit(nogil=True, cache=True)
+def product(A, a0, a_row, a_k, P, p0, p_n, wide, M, K, N, C, c0, c_row, add, S):  # type: ignore[no-untyped-def]
+    """C (M, N) from A (M, K), at a0 with strides a_row and a_k, and panels P, p_n numbers apart.
+
+    One of the strides of A is 1. add: whether C's old values count. What the last panel has beyond
+    N is not written. S: room for BLOCK_M x BLOCK_K numbers, used only where a_row is 1.
+    """
+    edge = np.empty((min(M, BLOCK_M) if N % wide else 0) * wide, C.dtype)
+    for k0 in range(0, max(K, 1), BLOCK_K):
+        k = min(BLOCK_K, K - k0)
+        for m0 in range(0, M, BLOCK_M):
+            m, a, c = min(BLOCK_M, M - m0), a0 + m0 * a_row + k0 * a_k, c0 + m0 * c_row
+            if a_k != 1:
+                strips(A, a, a_k, m, k, S)
+            for n0 in range(0, N, wide):
+                p, more, partial = p0 + n0 // wide * p_n + k0 * wide, add or k0 > 0, n0 + wide > N
+                out, o, o_row = (edge, 0, wide) if partial else (C, c + n0, c_row)
+                if a_k == 1:
+                    column(A, a, a_row, 1, P, p, wide, m, k, out, o, o_row, more and not partial)
+                else:
+                    for i in range(0, m, ROWS_A):
+                        e = min(ROWS_A, m - i)
+                        column(S, i * k, 1, e, P, p, wide, e, k, out, o + i * o_row, o_row,
+                               more and not partial)  # fmt: skip
+                if partial:
+                    for i in range(m):
+                        for j in range(N - n0):
+                            old = C[c + i * c_row + n0 + j] if more else 0 * edge[0]
+                            C[c + i * c_row + n0 + j] = old + edge[i * wide + j]

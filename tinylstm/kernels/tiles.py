@@ -1,0 +1,129 @@
+"""The matrix product: C (M, N) += A (M, K) B (K, N), from a tile of C that stays in registers.
+
+Why this is fast: a tile of ROWS x WIDE numbers of C is held in vector registers while k runs; each k
+costs two vector loads from B and ROWS broadcasts from A, and feeds 2 * ROWS multiply-adds, so that the
+multiply-add units, and not memory, set the pace. B is packed once into column panels, each read from
+front to back, and a weight matrix is packed once for all the steps of a sequence; BLAS packs it anew
+at every call.
+
+         B: a panel of WIDE columns, [k][WIDE]        AVX-512:  WIDE = 2 x 16 floats, up to 12 rows
+               | | | | | | | |                        AVX2:     WIDE = 2 x  8, up to  6
+    A   k ->  +---------------+                       NEON:     WIDE = 2 x  4, up to 12
+    --------  |  tile of C,   |
+    --------  |  registers    |
+    --------  +---------------+
+
+Next: products.py, which packs and walks the tiles.
+"""
+
+from typing import Any
+
+import llvmlite.ir as ir
+from numba import njit
+from numba.core import types
+from numba.extending import intrinsic
+
+from .vectors import BYTES, I64, Array, Vector, lanes
+
+VECTORS = 2
+AHEAD = 8  # steps of k by which B is fetched in advance
+
+
+def wide(dtype: Any) -> int:
+    """Columns in a panel."""
+    return VECTORS * lanes(dtype)
+
+
+def _tile(rows: int) -> Any:
+    """The tile for a number of rows, as an intrinsic: k runs inside."""
+
+    @intrinsic
+    def tile(typing, A, a0, a_row, a_k, B, b0, b_k, K, C, c0, c_row, add):  # type: ignore[no-untyped-def]
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            arrays = [Array(context, builder, signature.args[i], args[i]) for i in (0, 4, 8)]
+            offsets = [args[i] for i in (1, 2, 3, 5, 6, 7, 9, 10)]
+            _emit_tile(builder, rows, lanes(signature.args[0].dtype), *arrays, *offsets, args[11])
+            return context.get_dummy_value()
+
+        return types.void(A, a0, a_row, a_k, B, b0, b_k, K, C, c0, c_row, add), emit
+
+    return tile
+
+
+def _emit_tile(
+    builder: Any, rows: int, w: int, A: Array, B: Array, C: Array,
+    a0: Any, a_row: Any, a_k: Any, b0: Any, b_k: Any, K: Any, c0: Any, c_row: Any, add: Any,
+) -> None:  # fmt: skip
+    """C[c0 + r c_row + j] (+)= sum over k of A[a0 + r a_row + k a_k] B[b0 + k b_k + j]."""
+    columns = [ir.Constant(I64, v * w) for v in range(VECTORS)]
+    row_starts = [builder.add(c0, builder.mul(c_row, ir.Constant(I64, r))) for r in range(rows)]
+    places = [[builder.add(start, column) for column in columns] for start in row_starts]
+    steps = [builder.mul(a_row, ir.Constant(I64, r)) for r in range(rows)]
+    kind = ir.VectorType(C.element, w)
+
+    before = builder.block
+    for row in places:
+        for place in row:
+            C.prefetch(place, for_writing=True)
+    head = builder.append_basic_block("tile.head")
+    body = builder.append_basic_block("tile.body")
+    done = builder.append_basic_block("tile.done")
+    builder.branch(head)
+
+    builder.position_at_end(head)
+    k, a, b = builder.phi(I64), builder.phi(I64), builder.phi(I64)
+    for phi, start in ((k, ir.Constant(I64, 0)), (a, a0), (b, b0)):
+        phi.add_incoming(start, before)
+    sums = [[builder.phi(kind) for _ in columns] for _ in range(rows)]
+    for total in (total for row in sums for total in row):
+        total.add_incoming(ir.Constant(kind, [0.0] * w), before)
+    builder.cbranch(builder.icmp_signed("<", k, K), body, done)
+
+    builder.position_at_end(body)
+    right = [B.load(builder.add(b, column), w) for column in columns]
+    for column in columns:
+        B.prefetch(builder.add(b, builder.add(column, ir.Constant(I64, AHEAD * VECTORS * w))))
+    for r in range(rows):
+        left = A.broadcast(builder.add(a, steps[r]), w)
+        for v in range(VECTORS):
+            total = left.fma(right[v], Vector(builder, sums[r][v]))
+            sums[r][v].add_incoming(total.value, body)
+    for phi, step in ((k, ir.Constant(I64, 1)), (a, a_k), (b, b_k)):
+        phi.add_incoming(builder.add(phi, step), body)
+    builder.branch(head)
+
+    builder.position_at_end(done)
+    with builder.if_else(builder.trunc(add, ir.IntType(1))) as (adding, setting):
+        for way in (adding, setting):
+            with way:
+                for r in range(rows):
+                    for v in range(VECTORS):
+                        total = Vector(builder, sums[r][v])
+                        C.store(places[r][v], C.load(places[r][v], w) + total
+                                if way is adding else total)  # fmt: skip
+
+
+# How the rows of C are dealt out: as many of the largest tiles as fit, then at most one of each other
+SIZES = (6, 4, 2, 1, 1) if BYTES == 32 else (12, 8, 4, 2, 1)  # AVX2 has 16 registers, others 32
+ROWS_A, ROWS_B, ROWS_C, ROWS_D, _ = SIZES
+tile_a, tile_b, tile_c, tile_d, tile_1 = (_tile(rows) for rows in SIZES)
+
+
+@njit(nogil=True, cache=True)
+def column(A, a0, a_row, a_k, B, b0, b_k, M, K, C, c0, c_row, add):  # type: ignore[no-untyped-def]
+    """All rows of C in one panel: (M, K) times (K, WIDE)."""
+    m = 0
+    while M - m >= ROWS_A:
+        tile_a(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add)
+        m += ROWS_A
+    if M - m >= ROWS_B:
+        tile_b(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add)
+        m += ROWS_B
+    if M - m >= ROWS_C:
+        tile_c(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add)
+        m += ROWS_C
+    if M - m >= ROWS_D:
+        tile_d(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add)
+        m += ROWS_D
+    if M - m >= 1:
+        tile_1(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add)

@@ -1,0 +1,212 @@
+"""The vector unit, by hand: values of W lanes with operators, emitted as LLVM code inside Numba.
+
+Why this is fast: Numba's loops leave it to the compiler whether, and how wide, to use the vector
+registers; it picks half of AVX-512's width and gives up on loops with a call in them. Here each
+operation is one instruction on W lanes by construction, and a whole gate stays in registers.
+Nothing is specific to a processor: LLVM splits vectors that are wider than the machine's.
+
+`Vector` reads like the textbook: `f * c + i * g`. Next: gates.py for its use, tiles.py for products.
+"""
+
+import math
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numba.core.cgutils as cgutils
+from llvmlite import binding, ir
+from numba.core import types
+from numba.np.arrayobj import make_array
+
+I64 = ir.IntType(64)
+
+
+def vector_bytes() -> int:
+    """Bytes in a vector register: 64 with AVX-512, 32 with AVX2, else 16 (NEON, SSE).
+
+    The environment variable TINYLSTM_VECTOR_BYTES overrides it, for tests of the other tiles.
+    """
+    asked = os.environ.get("TINYLSTM_VECTOR_BYTES")
+    if asked:
+        return int(asked)
+    features = binding.get_host_cpu_features()
+    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
+
+
+BYTES = vector_bytes()
+
+
+def lanes(dtype: Any) -> int:
+    """W: numbers of a NumPy or Numba dtype in one vector register."""
+    return BYTES // (4 if str(dtype) == "float32" else 8)
+
+
+class Vector:
+    """W floating-point numbers in a register, while code is being emitted.
+
+    Python numbers are broadcast. `a.fma(b, c)` is a * b + c, rounded once.
+    """
+
+    def __init__(self, builder: ir.IRBuilder, value: ir.Value):
+        self.builder, self.value, self.type = builder, value, value.type
+
+    @property
+    def bits(self) -> int:
+        """32 or 64: the size of one number."""
+        return 32 if isinstance(self.type.element, ir.FloatType) else 64
+
+    def lift(self, other: "Vector | float") -> ir.Value:
+        """The LLVM value of another vector, or of a constant in every lane."""
+        if isinstance(other, Vector):
+            return other.value
+        return ir.Constant(self.type, [float(other)] * self.type.count)
+
+    def wrap(self, value: ir.Value) -> "Vector":
+        """A Vector of this builder."""
+        return Vector(self.builder, value)
+
+    def __add__(self, other: "Vector | float") -> "Vector":
+        return self.wrap(self.builder.fadd(self.value, self.lift(other)))
+
+    def __sub__(self, other: "Vector | float") -> "Vector":
+        return self.wrap(self.builder.fsub(self.value, self.lift(other)))
+
+    def __rsub__(self, other: float) -> "Vector":
+        return self.wrap(self.builder.fsub(self.lift(other), self.value))
+
+    def __mul__(self, other: "Vector | float") -> "Vector":
+        return self.wrap(self.builder.fmul(self.value, self.lift(other)))
+
+    def __truediv__(self, other: "Vector | float") -> "Vector":
+        return self.wrap(self.builder.fdiv(self.value, self.lift(other)))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def call(self, name: str, *others: "Vector | float") -> "Vector":
+        """An LLVM intrinsic on vectors, such as fma, fabs, copysign, rint."""
+        values = [self.value, *(self.lift(other) for other in others)]
+        kind = ir.FunctionType(self.type, [self.type] * len(values))
+        full = f"llvm.{name}.v{self.type.count}f{self.bits}"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, full)
+        return self.wrap(self.builder.call(function, values))
+
+    def fma(self, factor: "Vector | float", addend: "Vector | float") -> "Vector":
+        """self * factor + addend in one instruction."""
+        return self.call("fma", factor, addend)
+
+    def at_most(self, limit: float) -> "Vector":
+        """The smaller of each lane and `limit`; a NaN stays one."""
+        return self.choose(">", limit)
+
+    def at_least(self, limit: float) -> "Vector":
+        """The larger of each lane and `limit`; a NaN stays one."""
+        return self.choose("<", limit)
+
+    def choose(self, comparison: str, limit: float) -> "Vector":
+        """`limit` where the comparison with it is true, else the lane itself."""
+        bound = self.lift(limit)
+        beyond = self.builder.fcmp_ordered(comparison, self.value, bound)
+        return self.wrap(self.builder.select(beyond, bound, self.value))
+
+    def power_of_two(self) -> "Vector":
+        """2**self for whole numbers: the exponent field is written directly."""
+        mantissa = 23 if self.bits == 32 else 52
+        bias = 127 if self.bits == 32 else 1023
+        whole = ir.VectorType(ir.IntType(self.bits), self.type.count)
+
+        def each(number: int) -> ir.Constant:
+            return ir.Constant(whole, [number] * self.type.count)
+
+        biased = self.builder.add(self.builder.fptosi(self.value, whole), each(bias))
+        return self.wrap(self.builder.bitcast(self.builder.shl(biased, each(mantissa)), self.type))
+
+
+def expm1_parts(x: Vector) -> tuple[Vector, Vector]:
+    """s and p with exp(x) = s (1 + p): s = 2**k, p = expm1(r), x = k ln 2 + r, |r| <= ln 2 / 2.
+
+    p by its Taylor series, up to the power whose term is below rounding: r**7 / 7! in float32,
+    r**13 / 13! in float64. x must lie within the exponents of the format.
+    """
+    last = 7 if x.bits == 32 else 13
+    high = 0.693359375 if x.bits == 32 else float.fromhex("0x1.62e42feep-1")
+    low = math.log(2) - high if x.bits == 32 else 1.9082149292705877e-10
+    k = (x * (1 / math.log(2))).call("rint")
+    r = k.fma(-high, x)
+    r = k.fma(-low, r)
+    p = r.wrap(r.lift(1 / math.factorial(last)))
+    for power in range(last - 1, 0, -1):
+        p = p.fma(r, 1 / math.factorial(power))
+    return k.power_of_two(), p * r
+
+
+def exp(x: Vector) -> Vector:
+    """exp(x) for x <= 0; what would be smaller than the smallest normal number is that number."""
+    s, p = expm1_parts(x.at_least(-87.0 if x.bits == 32 else -708.0))
+    return s.fma(p, s)
+
+
+def tanh(x: Vector) -> Vector:
+    """tanh(x) = -t / (2 + t) with t = expm1(-2 |x|): no cancellation near zero, no overflow."""
+    a = x.call("fabs").at_most(10.0 if x.bits == 32 else 20.0)
+    s, p = expm1_parts(a * -2.0)
+    t = s.fma(p, s - 1.0)
+    return ((0.0 - t) / (t + 2.0)).call("copysign", x)
+
+
+def sigmoid(x: Vector) -> Vector:
+    """The logistic function, as in functional.py."""
+    return tanh(x * 0.5).fma(0.5, 0.5)
+
+
+class Array:
+    """A one-dimensional Numba array in emitted code: loads and stores at element offsets."""
+
+    def __init__(self, context: Any, builder: ir.IRBuilder, kind: Any, value: Any):
+        self.builder = builder
+        self.data = make_array(kind)(context, builder, value).data
+        self.element = context.get_data_type(kind.dtype)
+        self.align = 4 if kind.dtype == types.float32 else 8
+
+    def pointer(self, offset: ir.Value, width: int) -> ir.Value:
+        """Where `width` numbers from `offset` on begin."""
+        place = self.builder.gep(self.data, [offset])
+        return self.builder.bitcast(place, ir.VectorType(self.element, width).as_pointer())
+
+    def load(self, offset: ir.Value, width: int) -> Vector:
+        """`width` numbers from `offset` on."""
+        return Vector(
+            self.builder, self.builder.load(self.pointer(offset, width), align=self.align)
+        )
+
+    def prefetch(self, offset: ir.Value, for_writing: bool = False) -> None:
+        """Ask for the cache line at `offset`, which may lie beyond the end."""
+        byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+        place = self.builder.bitcast(self.builder.gep(self.data, [offset]), byte)
+        kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
+        fetch = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        # read or write, keep it as near as possible, data and not code
+        self.builder.call(fetch, [place, *(ir.Constant(i32, n) for n in (int(for_writing), 3, 1))])
+
+    def store(self, offset: ir.Value, vector: Vector) -> None:
+        """Write a vector at `offset`."""
+        place = self.pointer(offset, vector.type.count)
+        self.builder.store(vector.value, place, align=self.align)
+
+    def broadcast(self, offset: ir.Value, width: int) -> Vector:
+        """The number at `offset`, in every lane."""
+        number = self.builder.load(self.builder.gep(self.data, [offset]))
+        kind = ir.VectorType(self.element, width)
+        empty = ir.Constant(kind, ir.Undefined)
+        one = self.builder.insert_element(empty, number, ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
+        return Vector(self.builder, self.builder.shuffle_vector(one, empty, zeros))
+
+
+def for_each(builder: ir.IRBuilder, n: ir.Value, width: int, body: Callable[..., None]) -> None:
+    """Emit a loop over n numbers: `body(offset, width)` on whole vectors, then on 4, then on 1."""
+    start: ir.Value = ir.Constant(I64, 0)
+    for w in sorted({width, min(width, 4), 1}, reverse=True):
+        stop = builder.mul(builder.sdiv(n, ir.Constant(I64, w)), ir.Constant(I64, w))
+        with cgutils.for_range_slice(builder, start, stop, ir.Constant(I64, w), I64) as (offset, _):
+            body(offset, w)
+        start = stop
