@@ -20,7 +20,14 @@ from tinylstm.ngram import bigram_nats, unigram_nats
 
 
 class EmptyCorpusError(Exception):
-    """A folder from which not one piece can be learnt; the message says why."""
+    """A folder from which not one piece can be learnt; the message says why.
+
+    `report` has every file and its reason, if there are files at all.
+    """
+
+    def __init__(self, message: str, report: Report | None = None) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 class LostError(Exception):
@@ -145,7 +152,8 @@ def _account(source: _Source, files: list[tuple[str, str]]) -> tuple[Report, lis
     if not kept:
         reasons = "; ".join(f"{row.name}: {row.skipped}" for row in report.files[:3])
         more = "; ..." if len(files) > 3 else ""
-        raise EmptyCorpusError(f"none of the {len(files)} files can be used: {reasons}{more}")
+        message = f"none of the {len(files)} files can be used: {reasons}{more}"
+        raise EmptyCorpusError(message, report)
     return report, kept
 
 

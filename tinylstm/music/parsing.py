@@ -46,7 +46,7 @@ def parse_file(file: File, tokenizer: Tokenizer) -> Parsed:
     except UnreadableFileError as error:
         return Parsed(skipped=error.reason)
     except (Exception, RecursionError) as error:
-        return Parsed(skipped=f"{type(error).__name__}: {error}")
+        return Parsed(skipped=f"{type(error).__name__}: {error}", limit=0.0)  # tried again
     moved = abs(tokenizer.rounding(piece))
     beats, unit = piece.time_signature
     return Parsed(

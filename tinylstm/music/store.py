@@ -64,7 +64,7 @@ class Parsed:
     rounding: float = 0.0  # quarter notes by which an onset is moved to the grid, on average
     skipped: str | None = None
     faults: list[str] = field(default_factory=list)
-    limit: float | None = None  # seconds after which it was given up, if it was
+    limit: float | None = None  # seconds after which it was given up; only more are worth a try
 
     def facts(self) -> dict[str, Any]:
         """Everything but the arrays."""
