@@ -10,7 +10,8 @@ from music_strategies import midi_file, track
 from tinylstm.data import IGNORED
 from tinylstm.music import ArticleTokenizer, EmptyCorpusError, Note, load_corpus, write_midi
 from tinylstm.music import corpus as corpus_module
-from tinylstm.music.corpus import find_files, split_pieces
+from tinylstm.music.building import split_pieces
+from tinylstm.music.corpus import find_files
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +125,7 @@ def test_bad_files_are_named_and_skipped(songs):
 def test_a_folder_without_music_is_an_error(tmp_path):
     with pytest.raises(EmptyCorpusError, match="not a folder"):
         load_corpus(tmp_path / "nowhere", ArticleTokenizer())
-    with pytest.raises(EmptyCorpusError, match=r"no \.mid"):
+    with pytest.raises(EmptyCorpusError, match=r"no music.*\.mid"):
         load_corpus(tmp_path, ArticleTokenizer())
     (tmp_path / "bad.mid").write_bytes(b"x")
     with pytest.raises(EmptyCorpusError, match=r"none of the 1 files .*bad\.mid: not a MIDI file"):
@@ -147,11 +148,11 @@ def test_a_damaged_cache_is_rebuilt(songs, cache, damage):
     if damage == "base":
         (cache / "music.sqlite").write_bytes(b"no data base" * 1000)
     elif damage == "array":
-        next(cache.glob("corpora/*/train.ids")).write_bytes(b"\0")
+        next(cache.glob("corpora/*/*train.ids")).write_bytes(b"\0")
     elif damage == "description":
-        next(cache.glob("corpora/*/corpus.json")).write_text('{"files": ')
+        next(cache.glob("corpora/*/*.json")).write_text('{"files": ')
     else:
-        next(cache.glob("corpora/*/corpus.json")).unlink()
+        next(cache.glob("corpora/*/*.json")).unlink()
         with sqlite3.connect(cache / "music.sqlite") as base:
             base.execute("UPDATE parsed SET symbols = x'00'")
         base.close()

@@ -11,7 +11,8 @@ import numpy as np
 from numpy import ndarray
 
 from .files import FileError, load_arrays, save_arrays
-from .layers import LAYERS, Layer, State
+from .layers import Layer, State, layer_from_config
+from .layers.base import check_finite, label
 
 Arrays = dict[str, ndarray]
 
@@ -48,17 +49,36 @@ class Sequential:
             kind = type(layer).__name__.lower()
             seen[kind] = seen.get(kind, 0) + 1
             layer.name = layer.name or f"{kind}_{seen[kind]}"
+            if [other.name for other in self.layers].count(layer.name) > 1:
+                raise ValueError(f"two layers are called {layer.name}: a layer stands only once")
             size = layer.build(size, rng, dtype)
             self.output_sizes.append(size)
 
     @property
     def params(self) -> Arrays:
-        """All parameters by path, "lstm_1.Wh" for one; the arrays themselves, not copies."""
+        """All parameters by path, "lstm_1.Wh" for one; the arrays themselves, not copies.
+
+        An array that two layers share (`TiedDense`) is listed once, under the first one's name.
+        """
+        found: dict[int, tuple[str, ndarray]] = {}
+        for layer in self.layers:
+            for name, array in layer.params.items():
+                found.setdefault(id(array), (f"{layer.name}.{name}", array))
+        return dict(found.values())
+
+    @property
+    def statistics(self) -> Arrays:
+        """What layers have measured and use, but no gradient changes (BatchNormalization)."""
         return {
             f"{layer.name}.{name}": array
             for layer in self.layers
-            for name, array in layer.params.items()
+            for name, array in layer.statistics.items()
         }
+
+    @property
+    def weights(self) -> Arrays:
+        """All that a file must hold: parameters and statistics."""
+        return self.params | self.statistics
 
     def zero_grads(self) -> Arrays:
         """A zero array for each parameter, for `backward` to add to."""
@@ -77,7 +97,9 @@ class Sequential:
         """From x (T, B, ...) and each layer's state to the output, the final states and the caches.
 
         rng: the source of randomness in training; None when the model is used.
+        Raises ValueError, by name, for an input that is empty, not finite, or of the wrong shape.
         """
+        check_finite(f"the input of {label(self.layers[0])}", x)
         given: list[Any] = [None] * len(self.layers) if states is None else states
         final, caches = [], []
         for layer, state in zip(self.layers, given, strict=True):
@@ -96,11 +118,20 @@ class Sequential:
         """
         given: list[Any] = [None] * len(self.layers) if dstates is None else dstates
         initial: list[State] = []
+        path = {id(array): path for path, array in self.params.items()}
         for layer, cache, dstate in reversed(list(zip(self.layers, caches, given, strict=True))):
-            own = {name: grads[f"{layer.name}.{name}"] for name in layer.params}
+            own = {name: grads[path[id(array)]] for name, array in layer.params.items()}
             dy, dstate = layer.backward(dy, cache, own, dstate)
             initial.insert(0, dstate)
         return dy, initial
+
+    def update_statistics(self, caches: list[Any]) -> None:
+        """Let each layer take in what a forward pass in training measured.
+
+        For the training loop, once a forward pass, when no other thread is in the model.
+        """
+        for layer, cache in zip(self.layers, caches, strict=True):
+            layer.update_statistics(cache)
 
     def predict(self, x: ndarray) -> ndarray:
         """From batch-first ids (B, T) or vectors (B, T, D) to (B, T, V), or (B, V) without time."""
@@ -117,12 +148,13 @@ class Sequential:
         dense_1    Dense   (B, 2)            18
         total                               402
         """
-        rows, time = [("layer", "type", "output", "parameters")], ", T"
+        rows, time, params = [("layer", "type", "output", "parameters")], ", T", self.params
         for layer, size in zip(self.layers, self.output_sizes, strict=True):
             time = "" if getattr(layer, "return_sequences", None) is False else time
-            count = sum(array.size for array in layer.params.values())
+            own = [f"{layer.name}.{name}" for name in layer.params]
+            count = sum(params[path].size for path in own if path in params)
             rows.append((layer.name, type(layer).__name__, f"(B{time}, {size})", f"{count:,}"))
-        total = sum(array.size for array in self.params.values())
+        total = sum(array.size for array in params.values())
         rows.append(("total", "", "", f"{total:,}"))
         wide = [max(len(row[i]) for row in rows) for i in range(4)]
         return "\n".join(
@@ -144,35 +176,33 @@ class Sequential:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Sequential":
         """The network that `config` describes, with new parameters. Raises ValueError if none."""
-        layers = []
+        layers: dict[str, Layer] = {}
         for entry in config["layers"]:
-            arguments = dict(entry)
-            kind, name = arguments.pop("type"), arguments.pop("name")
-            if kind not in LAYERS:
-                raise ValueError(f"unknown layer type {kind!r}: known are {sorted(LAYERS)}")
-            layer = LAYERS[kind](**arguments)
-            layer.name = name
-            layers.append(layer)
-        return cls(layers, config["input_size"], dtype=config["dtype"])
+            layers[entry["name"]] = layer_from_config(entry, layers)
+        return cls(list(layers.values()), config["input_size"], dtype=config["dtype"])
 
-    def set_params(self, params: Arrays) -> None:
-        """Copy values into the parameters; if any does not fit, none, and raise ValueError."""
-        own = self.params
-        differences = [f"no {path}" for path in own if path not in params]
-        differences += [f"unknown {path}" for path in params if path not in own]
+    def set_weights(self, weights: Arrays) -> None:
+        """Copy values into the weights; if any does not fit, none, and raise ValueError."""
+        own = self.weights
+        differences = [f"no {path}" for path in own if path not in weights]
+        differences += [f"unknown {path}" for path in weights if path not in own]
         differences += [
-            f"{path} is {params[path].shape}, not {own[path].shape}"
+            f"{path} is {weights[path].shape}, not {own[path].shape}"
             for path in own
-            if path in params and params[path].shape != own[path].shape
+            if path in weights and weights[path].shape != own[path].shape
         ]
         if differences:
-            raise ValueError(f"parameters do not fit the model: {'; '.join(differences)}")
+            raise ValueError(f"weights do not fit the model: {'; '.join(differences)}")
         for path, array in own.items():
-            array[...] = params[path]
+            array[...] = weights[path]
+
+    def set_params(self, params: Arrays) -> None:
+        """As `set_weights`, but leave the statistics as they are."""
+        self.set_weights(self.statistics | params)
 
     def save(self, path: str | Path, **extra: Any) -> None:
         """Write weights and configuration (and `extra`, plain data) to one .npz file."""
-        save_arrays(path, self.params, {"format": "tinylstm 1", "model": self.config(), **extra})
+        save_arrays(path, self.weights, {"format": "tinylstm 1", "model": self.config(), **extra})
 
     @classmethod
     def load(cls, path: str | Path) -> "Sequential":
@@ -185,7 +215,7 @@ class Sequential:
         """The model in what `load_arrays(path)` gave."""
         try:
             model = cls.from_config(description["model"])
-            model.set_params({k: v for k, v in arrays.items() if "/" not in k})
+            model.set_weights({k: v for k, v in arrays.items() if "/" not in k})
         except (KeyError, TypeError, ValueError) as error:
             raise FileError(f"{path} holds no model that fits: {error}") from error
         return model

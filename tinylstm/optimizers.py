@@ -32,7 +32,11 @@ class Optimizer:
     def update(self, params: Arrays, grads: Arrays) -> None:
         """One step downhill: changes `params` (and the optimizer's memory) in place."""
         if params.keys() != grads.keys():
-            raise ValueError(f"no gradient for {sorted(params.keys() ^ grads.keys())}")
+            names = sorted(params.keys() ^ grads.keys())
+            raise ValueError(f"parameters and gradients differ in {names}: use zero_grads()")
+        for name, p in params.items():
+            if grads[name].shape != p.shape:
+                raise ValueError(f"the gradient of {name} is {grads[name].shape}, not {p.shape}")
         self.steps += 1
         for name, p in params.items():
             slots = [self.slots[s].setdefault(name, np.zeros_like(p)) for s in self.slot_names]

@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from .data import Batch
 from .layers import State
-from .losses import CategoricalCrossentropy
+from .losses import CategoricalCrossentropy, NotFiniteError
 from .model import Arrays, Sequential
 from .optimizers import Optimizer, clip_by_global_norm
 
@@ -127,7 +127,10 @@ def train_epoch(
         rng = np.random.default_rng([seed, run.step])
         states = carried(run.model, states, batch)
         grads = run.model.zero_grads()
-        value, states = loss_and_gradients(run.model, loss, batch, states, grads, rng)
+        try:
+            value, states = loss_and_gradients(run.model, loss, batch, states, grads, rng)
+        except NotFiniteError as error:
+            raise DivergedError(diagnosis(run, np.nan, grads)) from error
         norm = clip_by_global_norm(grads, clip)
         if not np.isfinite(value) or not np.isfinite(norm):
             raise DivergedError(diagnosis(run, value, grads))

@@ -1,47 +1,50 @@
 """A folder of music as training and validation tokens: parsed once, cached, split by piece.
 
 The arrays are files in the cache folder, mapped into memory and not read: a corpus can be larger
-than memory. Read :mod:`tinylstm.music.parsing` for how files become symbols and
-:mod:`tinylstm.data` for how these tokens become batches.
+than memory. :mod:`tinylstm.music.parsing` turns files into symbols,
+:mod:`tinylstm.music.building` symbols into these arrays, :mod:`tinylstm.data` arrays into batches.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import sqlite3
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from tinylstm.data import IGNORED, Tokens
-from tinylstm.files import replacing
-from tinylstm.music.article import ArticleTokenizer
+from tinylstm.data import Tokens
+from tinylstm.music.building import (
+    EmptyCorpusError,
+    LostError,
+    Place,
+    build,
+    open_tokens,
+    read_description,
+)
+from tinylstm.music.events import EventTokenizer
 from tinylstm.music.parsing import SUFFIXES, File, parse_files
-from tinylstm.music.report import FileReport, Report
-from tinylstm.music.store import Parsed, Store, reader_version
+from tinylstm.music.report import Report
+from tinylstm.music.store import Store, reader_version
+from tinylstm.music.tokenizer import Tokenizer
+from tinylstm.music.tokenizers import tokenizer_from_config
 
 _COMMIT_EVERY = 50  # files: so much work a crash may cost
-
-
-class EmptyCorpusError(Exception):
-    """A folder from which not one piece can be learnt; the message says why."""
 
 
 @dataclass
 class Corpus:
     """Pieces as tokens, training and validation apart.
 
-    train, validation: ids, targets and piece boundaries. A validation token that the vocabulary
-    lacks is fed as the most similar known one and is IGNORED as a target.
+    train, validation: ids, targets and piece boundaries, mapped from disk. A validation token that
+    the vocabulary lacks is fed as the most similar known one and is IGNORED as a target.
     tokenizer: trained on the training pieces. report: what became of each file.
     """
 
-    tokenizer: ArticleTokenizer
+    tokenizer: Tokenizer
     train: Tokens
     validation: Tokens | None
     train_pieces: list[str]
@@ -61,74 +64,84 @@ def find_files(folder: str | PathLike[str]) -> list[File]:
     if not root.is_dir():
         raise EmptyCorpusError(f"{root} is not a folder: name one that holds MIDI files")
     files = []
-    for path in root.rglob("*"):
-        below = path.relative_to(root)
-        hidden = any(part.startswith(".") for part in below.parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
-            files.append(File(unicodedata.normalize("NFC", below.as_posix()), path))
+    for base, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            path = Path(base, name)
+            if path.suffix.lower() in SUFFIXES and not name.startswith(".") and path.is_file():
+                below = path.relative_to(root).as_posix()
+                files.append(File(unicodedata.normalize("NFC", below), path))
     if not files:
-        raise EmptyCorpusError(f"no {' '.join(SUFFIXES)} files in {root}")
+        raise EmptyCorpusError(f"no music in {root}: want {' '.join(SUFFIXES)}")
     return sorted(files)
-
-
-def split_pieces(count: int, validation: float = 0.1) -> tuple[list[int], list[int]]:
-    """Which of `count` pieces are for training and which for validation: every tenth, whole.
-
-    >>> split_pieces(5, validation=0.5)
-    ([0, 2, 4], [1, 3])
-    >>> split_pieces(30)[1], split_pieces(1)[1]
-    ([3, 13, 23], [])
-    """
-    if not 0 <= validation < 1:
-        raise ValueError(f"validation is {validation}: want a share from 0 up to 1")
-    if validation == 0 or count < 2:
-        return list(range(count)), []
-    every = max(2, round(1 / validation))
-    first = min(3, every - 1, count - 1)
-    chosen = list(range(first, count, every))
-    return [i for i in range(count) if i not in set(chosen)], chosen
 
 
 def load_corpus(
     folder: str | PathLike[str],
-    tokenizer: ArticleTokenizer,
+    tokenizer: Tokenizer | None = None,
     *,
     validation: float = 0.1,
+    transpositions: range = range(1),
     workers: int | None = None,
     limit: float = 60.0,
     progress: bool = True,
 ) -> Corpus:
     """Read a folder of music, or take what the cache knows of it; train the tokenizer on it.
 
+    Whole pieces are held out for validation: every tenth, in order of name. Near-duplicates stay
+    on one side.
+
     Arguments:
+        tokenizer: an EventTokenizer, if none is given.
         validation: share of the pieces to hold out.
+        transpositions: the semitones by which training will move pieces: the vocabulary then
+            holds what they are moved to.
         workers: processes that parse; by default one a core. limit: seconds for each file.
         progress: show a bar on stderr while files are parsed.
 
     Raises:
-        EmptyCorpusError: not one file could be read, or only one and it is held out.
+        EmptyCorpusError: not one file could be used.
     """
+    tokenizer = EventTokenizer() if tokenizer is None else tokenizer
     files = find_files(folder)
-    with Store() as store:
-        digests = list(store.digests(file.path for file in files))
-        recipe = [reader_version(), tokenizer.symbol_key, validation, limit]
-        recipe += [[file.name, digest] for file, digest in zip(files, digests, strict=True)]
-        key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:32]
-        target = store.path.parent / "corpora" / key
-        corpus = _open(target)
-        if corpus is None:
+    recipe = [tokenizer.symbol_key, validation, list(transpositions)]
+
+    def load() -> Corpus:
+        with Store() as store:
+            digests = list(store.digests(file.path for file in files))
+            place = Place(
+                folder=store.path.parent / "corpora" / _hash([os.path.abspath(folder), *recipe]),
+                key=_hash([*recipe, reader_version(), limit, [f.name for f in files], digests]),
+            )
+            if corpus := _open(place):
+                return corpus
             _parse_missing(store, files, digests, tokenizer, workers, limit, progress)
-            _build(target, store, files, digests, tokenizer, validation, folder)
-            corpus = _open(target)
-    assert corpus is not None
-    return corpus
+            entries = list(zip([file.name for file in files], digests, strict=True))
+            build(place, store, entries, tokenizer, validation, transpositions)
+            if corpus := _open(place):
+                return corpus
+            raise LostError(f"{place.folder} changed while it was written")
+
+    try:
+        return load()
+    except sqlite3.OperationalError:  # no room, no right, or another process holds it
+        raise
+    except sqlite3.DatabaseError:
+        Store().discard()
+    except LostError:
+        pass  # the damaged entry is gone: now it is parsed again
+    return load()
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:32]
 
 
 def _parse_missing(
     store: Store,
     files: list[File],
     digests: list[str],
-    tokenizer: ArticleTokenizer,
+    tokenizer: Tokenizer,
     workers: int | None,
     limit: float,
     progress: bool,
@@ -136,8 +149,7 @@ def _parse_missing(
     """Parse what the store lacks; what is done stays done if this is interrupted."""
     missing: dict[str, File] = {}  # files of equal content are parsed once
     for file, digest in zip(files, digests, strict=True):
-        parsed = store.get(digest, tokenizer.symbol_key)
-        if parsed is None or (parsed.limit is not None and parsed.limit < limit):
+        if not store.has(digest, tokenizer.symbol_key, limit):
             missing.setdefault(digest, file)
     if not missing:
         return
@@ -155,87 +167,21 @@ def _parse_missing(
         store.commit()
 
 
-def _build(
-    target: Path,
-    store: Store,
-    files: list[File],
-    digests: list[str],
-    tokenizer: ArticleTokenizer,
-    validation: float,
-    folder: str | PathLike[str],
-) -> None:
-    """Write the arrays of a corpus and their description."""
-    reports, kept = [], []
-    for file, digest in zip(files, digests, strict=True):
-        parsed = _get(store, digest, tokenizer)
-        facts = parsed.facts()
-        facts.pop("limit")
-        reports.append(FileReport(file.name, tokens=len(parsed.symbols), **facts))
-        if parsed.skipped is None:
-            kept.append((file.name, digest))
-    if not kept:
-        reasons = "; ".join(f"{r.name}: {r.skipped}" for r in reports[:3])
-        raise EmptyCorpusError(f"none of the {len(files)} files in {folder} can be used: {reasons}")
-    chosen = split_pieces(len(kept), validation)
-
-    def symbols(part: list[int]) -> Iterator[np.ndarray]:
-        return (_get(store, kept[place][1], tokenizer).symbols for place in part)
-
-    tokenizer.train(symbols(chosen[0]))
-    description: dict[str, Any] = {"files": [asdict(report) for report in reports]}
-    description["tokenizer"] = tokenizer.to_config()
-    substitutes: dict[str, str] = {}
-    for part, places in zip(("train", "validation"), chosen, strict=True):
-        lengths = []
-        with replacing(target / f"{part}.ids") as ids, replacing(target / f"{part}.targets") as out:
-            for piece in symbols(places):
-                marked = tokenizer.ids(piece, unknown="mark")
-                ids.write(tokenizer.ids(piece).astype("<i2").tobytes())
-                out.write(np.where(marked < 0, IGNORED, marked).astype("<i2").tobytes())
-                substitutes |= tokenizer.substitutes(piece)
-                lengths.append(len(piece))
-        description[part] = {"pieces": [kept[place][0] for place in places], "lengths": lengths}
-    description["substitutes"] = substitutes
-    with replacing(target / "corpus.json") as stream:  # last: its presence says that all is there
-        stream.write(json.dumps(description).encode())
-
-
-def _get(store: Store, digest: str, tokenizer: ArticleTokenizer) -> Parsed:
-    parsed = store.get(digest, tokenizer.symbol_key)
-    if parsed is None:
-        raise RuntimeError(f"{store.path} lost what was just put in: another process deleted it?")
-    return parsed
-
-
-def _open(target: Path) -> Corpus | None:
+def _open(place: Place) -> Corpus | None:
     """A corpus from the cache, or None if it is not there or not whole."""
     try:
-        description = json.loads((target / "corpus.json").read_bytes())
-        files = [
-            FileReport(**{**row, "faults": tuple(row["faults"])}) for row in description["files"]
-        ]
+        description = read_description(place)
         return Corpus(
-            tokenizer=ArticleTokenizer.from_config(description["tokenizer"]),
-            train=_tokens(target, "train", description["train"]["lengths"]),
+            tokenizer=tokenizer_from_config(description["tokenizer"]),
+            train=open_tokens(place, "train", description["train"]["lengths"]),
             validation=(
-                _tokens(target, "validation", description["validation"]["lengths"])
+                open_tokens(place, "validation", description["validation"]["lengths"])
                 if description["validation"]["lengths"]
                 else None
             ),
             train_pieces=description["train"]["pieces"],
             validation_pieces=description["validation"]["pieces"],
-            report=Report(files, description["substitutes"]),
+            report=Report.from_config(description["report"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _tokens(target: Path, part: str, lengths: list[int]) -> Tokens:
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    arrays = []
-    for kind in ("ids", "targets"):
-        path = target / f"{part}.{kind}"
-        if path.stat().st_size != 2 * starts[-1]:
-            raise ValueError(f"{path} has the wrong size")
-        arrays.append(np.memmap(path, "<i2", "r"))
-    return Tokens(arrays[0], starts[:-1], arrays[1])

@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from tinylstm.music.notes import Piece
+from tinylstm.music.duplicates import signature
+from tinylstm.music.midi import (
+    MIDI_SUFFIXES,
+    SCORE_SUFFIXES,
+    UnreadableFileError,
+    read_music,
+)
 from tinylstm.music.store import Parsed
+from tinylstm.music.tokenizer import Tokenizer
 
-SUFFIXES = (".mid", ".midi")
-_SMALL = 200_000  # bytes: less is parsed sooner than a second process starts
+if TYPE_CHECKING:
+    from pebble import ProcessFuture
 
-
-class Symbolizer(Protocol):
-    """The half of a tokenizer that needs no vocabulary."""
-
-    def symbols(self, piece: Piece) -> np.ndarray:
-        """The piece as integers (T,)."""
-
-    def notes_kept(self, piece: Piece, symbols: np.ndarray) -> int:
-        """How many of the piece's notes the symbols stand for."""
+SUFFIXES = (*MIDI_SUFFIXES, *SCORE_SUFFIXES)
+_SMALL = 200_000  # bytes of MIDI: less is parsed sooner than a second process starts
+_AHEAD = 32  # files for each process that may wait for an earlier one to be done
 
 
 class File(NamedTuple):
@@ -38,52 +38,79 @@ class File(NamedTuple):
     path: Path
 
 
-def parse_file(file: File, tokenizer: Symbolizer) -> Parsed:
+def parse_file(file: File, tokenizer: Tokenizer) -> Parsed:
     """Read one file and make symbols of it; never raises for what is in the file."""
-    from tinylstm.music.midi import UnreadableFileError, read_midi
-
     try:
-        piece = read_midi(file.path, file.name)
+        piece = read_music(file.path, file.name)
         symbols = tokenizer.symbols(piece)
     except UnreadableFileError as error:
         return Parsed(skipped=error.reason)
     except (Exception, RecursionError) as error:
-        return Parsed(skipped=f"{type(error).__name__}: {error}")
+        return Parsed(skipped=f"{type(error).__name__}: {error}", limit=0.0)  # tried again
+    moved = abs(tokenizer.rounding(piece))
+    beats, unit = piece.time_signature
     return Parsed(
         symbols=symbols,
+        signature=signature(piece.notes),
         notes_in_file=piece.notes_in_file,
         notes_kept=tokenizer.notes_kept(piece, symbols),
-        length=piece.length,
-        skipped=None if len(symbols) else "its notes give no tokens",
+        length=round(piece.length, 3),
+        tempo=piece.tempo,
+        time_signature=f"{beats}/{unit}",
+        key=piece.key,
+        rounding=float(moved.mean()) if len(moved) else 0.0,
+        skipped=None if len(symbols) else _why_nothing(tokenizer),
         faults=list(piece.faults),
     )
 
 
+def _why_nothing(tokenizer: Tokenizer) -> str:
+    if getattr(tokenizer, "instruments", None) == "piano":
+        return "no piano in it (instruments='all' would take the rest)"
+    return "its notes give no tokens"
+
+
 def parse_files(
-    files: Sequence[File], tokenizer: Symbolizer, workers: int | None = None, limit: float = 60.0
+    files: Sequence[File], tokenizer: Tokenizer, workers: int | None = None, limit: float = 60.0
 ) -> Iterator[tuple[File, Parsed]]:
-    """Every file and what became of it, as they are done; `limit` is in seconds for each file."""
-    workers = workers or os.cpu_count() or 1
-    if sum(file.path.stat().st_size for file in files) < _SMALL:
+    """Every file and what became of it, in order; `limit` is in seconds for each file.
+
+    One that takes longer is given up, and its process killed.
+    """
+    if _is_small(files):
         for file in files:
             yield file, parse_file(file, tokenizer)
         return
-    from pebble import ProcessExpired, ProcessPool
+    from pebble import ProcessPool
 
-    context = multiprocessing.get_context(
-        "spawn"
-    )  # the same on every system, and safe with threads
-    with ProcessPool(max_workers=min(workers, len(files)), context=context) as pool:
-        futures = [pool.schedule(parse_file, (file, tokenizer), timeout=limit) for file in files]
+    workers = min(workers or os.cpu_count() or 1, len(files))
+    context = multiprocessing.get_context("spawn")  # the same everywhere, and safe with threads
+    waiting: deque[tuple[File, ProcessFuture]] = deque()
+    with ProcessPool(workers, max_tasks=1000, context=context) as pool:
         try:
-            for file, future in zip(files, futures, strict=True):
-                try:
-                    yield file, future.result()
-                except TimeoutError:
-                    reason = f"gave up after {limit:g} seconds"
-                    yield file, Parsed(skipped=reason, limit=limit)
-                except ProcessExpired as error:
-                    yield file, Parsed(skipped=f"its process died ({error})", limit=limit)
+            for file in files:
+                waiting.append((file, pool.schedule(parse_file, (file, tokenizer), timeout=limit)))
+                if len(waiting) >= _AHEAD * workers:
+                    yield _result(*waiting.popleft(), limit)
+            while waiting:
+                yield _result(*waiting.popleft(), limit)
         except BaseException:
             pool.stop()
             raise
+
+
+def _is_small(files: Sequence[File]) -> bool:
+    """Whether all is done in a moment: notation can take any time, and MIDI only by its size."""
+    midi = all(file.path.suffix.lower() in MIDI_SUFFIXES for file in files)
+    return midi and sum(file.path.stat().st_size for file in files) < _SMALL
+
+
+def _result(file: File, future: ProcessFuture, limit: float) -> tuple[File, Parsed]:
+    from pebble import ProcessExpired
+
+    try:
+        return file, future.result()
+    except TimeoutError:
+        return file, Parsed(skipped=f"gave up after {limit:g} seconds", limit=limit)
+    except (ProcessExpired, MemoryError) as error:
+        return file, Parsed(skipped=f"its process died ({error})", limit=limit)

@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 
 from tinylstm import __version__
+from tinylstm.files import FileError
 
 READER = 1  # raise it when reading changes what it makes of the same file
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INT, mtime INT, digest TEXT);
-CREATE TABLE IF NOT EXISTS parsed (key TEXT PRIMARY KEY, facts TEXT, symbols BLOB);
+CREATE TABLE IF NOT EXISTS parsed (key TEXT PRIMARY KEY, facts TEXT, symbols BLOB, signature BLOB);
 """
 
 
@@ -53,16 +54,22 @@ class Parsed:
     """What one file gave: its symbols, or the reason why there are none."""
 
     symbols: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))  # (T,)
+    signature: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint32))  # of its grams
     notes_in_file: int = 0
     notes_kept: int = 0
     length: float = 0.0  # quarter notes
+    tempo: float = 0.0  # at the beginning, as are the next two
+    time_signature: str = ""
+    key: str | None = None
+    rounding: float = 0.0  # quarter notes by which an onset is moved to the grid, on average
     skipped: str | None = None
     faults: list[str] = field(default_factory=list)
-    limit: float | None = None  # seconds after which it was given up, if it was
+    limit: float | None = None  # seconds after which it was given up; only more are worth a try
 
     def facts(self) -> dict[str, Any]:
-        """Everything but the array."""
-        return {name: value for name, value in vars(self).items() if name != "symbols"}
+        """Everything but the arrays."""
+        arrays = ("symbols", "signature")
+        return {name: value for name, value in vars(self).items() if name not in arrays}
 
 
 class Store:
@@ -70,14 +77,26 @@ class Store:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.path = (folder or cache_folder()) / "music.sqlite"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._version = reader_version()
         try:
-            self._open()
-        except sqlite3.DatabaseError:
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-            self._open()
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._open()
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                self.discard()
+                self._open()
+        except (sqlite3.OperationalError, OSError) as error:
+            advice = "set TINYLSTM_CACHE to a folder that can be written"
+            raise FileError(
+                f"cannot keep parsed music in {self.path}: {error}: {advice}"
+            ) from error
+
+    def discard(self) -> None:
+        """Throw everything away."""
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
     def _open(self) -> None:
         self._base = sqlite3.connect(self.path, timeout=60)
@@ -91,7 +110,8 @@ class Store:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._base.commit()
+        with suppress(sqlite3.DatabaseError):
+            self._base.commit()
         self._base.close()
 
     def commit(self) -> None:
@@ -123,20 +143,33 @@ class Store:
     def get(self, digest: str, tokenizer: str) -> Parsed | None:
         """What was parsed of a file, or None if it has to be parsed (again)."""
         row = self._base.execute(
-            "SELECT facts, symbols FROM parsed WHERE key=?", (self._key(digest, tokenizer),)
+            "SELECT facts, symbols, signature FROM parsed WHERE key=?",
+            (self._key(digest, tokenizer),),
         ).fetchone()
         if row is None:
             return None
         try:
             symbols = np.frombuffer(zlib.decompress(row[1]), "<i4")
-            return Parsed(symbols, **json.loads(row[0]))
+            signature = np.frombuffer(zlib.decompress(row[2]), "<u4")
+            return Parsed(symbols, signature, **json.loads(row[0]))
         except (zlib.error, ValueError, TypeError):
+            key = self._key(digest, tokenizer)
+            self._base.execute("DELETE FROM parsed WHERE key=?", (key,))
             return None
+
+    def has(self, digest: str, tokenizer: str, limit: float) -> bool:
+        """Whether `get` would give something, and not only that a shorter limit was too short."""
+        row = self._base.execute(
+            "SELECT json_extract(facts, '$.limit') FROM parsed WHERE key=?",
+            (self._key(digest, tokenizer),),
+        ).fetchone()
+        return row is not None and (row[0] is None or row[0] >= limit)
 
     def put(self, digest: str, tokenizer: str, parsed: Parsed) -> None:
         """Keep what was parsed of a file; `commit` makes it last."""
-        packed = zlib.compress(parsed.symbols.astype("<i4").tobytes(), 1)
+        symbols = zlib.compress(parsed.symbols.astype("<i4").tobytes(), 1)
+        signature = zlib.compress(parsed.signature.astype("<u4").tobytes(), 1)
         self._base.execute(
-            "INSERT OR REPLACE INTO parsed VALUES (?, ?, ?)",
-            (self._key(digest, tokenizer), json.dumps(parsed.facts()), packed),
+            "INSERT OR REPLACE INTO parsed VALUES (?, ?, ?, ?)",
+            (self._key(digest, tokenizer), json.dumps(parsed.facts()), symbols, signature),
         )

@@ -91,6 +91,10 @@ class Tokenizer(ABC):
             ValueError: the configuration is not one of this tokenizer.
         """
 
+    def rounding(self, piece: Piece) -> np.ndarray:
+        """By how many quarter notes each onset (N,) is moved; none if time is not kept at all."""
+        return np.zeros(0)
+
     def substitutes(self, symbols: np.ndarray) -> dict[str, str]:
         """Which unknown names there are among symbols, and the known name that stands for each."""
         return {}

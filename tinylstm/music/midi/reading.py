@@ -44,7 +44,7 @@ def read_midi(path: str | os.PathLike[str], name: str | None = None) -> Piece:
     for index, (events, end) in enumerate(reading.tracks):
         _pair_notes(reading, index, events, end)
     if not reading.notes:
-        why = "; ".join(["no notes in it", *reading.faults])
+        why = "; ".join(["no notes in it", *_first(reading.faults)])
         raise UnreadableFileError(path, why, "remove the file, or export it again")
     return Piece(
         name=path.name if name is None else name,
@@ -55,8 +55,14 @@ def read_midi(path: str | os.PathLike[str], name: str | None = None) -> Piece:
         keys=tuple(sorted(set(reading.keys))),
         path=path,
         digest=hashlib.sha256(data).hexdigest(),
-        faults=tuple(reading.faults),
+        faults=_first(reading.faults),
     )
+
+
+def _first(faults: list[str], most: int = 4) -> tuple[str, ...]:
+    """The first faults, and how many more: noise has thousands."""
+    more = [f"{len(faults) - most} more faults"] if len(faults) > most else []
+    return (*faults[:most], *more)
 
 
 @dataclass

@@ -1,0 +1,177 @@
+"""Is the backward pass the derivative of the forward pass? Asked of any layer or model.
+
+    from tinylstm.gradcheck import gradcheck
+    print(gradcheck(layer, x))
+
+    python -m tinylstm.gradcheck lstm                     the same, from the command line
+    python -m tinylstm.gradcheck my_layer.py:MyLayer
+
+Three methods:
+
+complex      f(x + ih) = f(x) + ih f'(x) + O(h^2) for an analytic f, so Im f(x + ih) / h is the
+             derivative, with no subtraction and hence no cancellation; h = 1e-20 leaves no error
+             but rounding (W. Squire and G. Trapp, SIAM Review 40(1), 1998). All layers here take
+             complex numbers. One forward pass for each number.
+central      (f(x + h) - f(x - h)) / 2h, where complex numbers cannot go: float kernels, abs, max.
+             About ten digits in float64, three in float32. Two forward passes for each number.
+directional  the same along one random direction through all arrays at once: two forward passes for
+             a model of any size, and two more for each array if they disagree.
+
+What the inputs are decides what a check can see: parameters, biases and initial states are drawn at
+random, and gradients flow into every output and into the final states. problem.py holds that.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..layers import Layer
+from ..model import Sequential
+from .problem import Problem
+from .report import Entry, Report, Row
+
+__all__ = ["METHODS", "Entry", "Report", "Row", "gradcheck"]
+
+COMPLEX_STEP = 1e-20
+
+
+def gradcheck(
+    net: Layer | Sequential | Any,
+    x: ndarray,
+    targets: ndarray | None = None,
+    loss: Any = None,
+    seed: int = 0,
+    tolerance: float | None = None,
+    method: str = "complex",
+    training: bool = True,
+) -> Report:
+    """Compare every gradient of a built layer, or of a model, with what the forward pass says.
+
+    net: a model, or anything with `params`, `initial_state`, `forward` and `backward` as in
+    layers/base.py. x: (T, B) ids or (T, B, D). targets and loss: as for training; without them the
+    check uses a random linear function of the outputs. tolerance: of the largest error, relative to
+    the largest gradient in the array; by default 1e-12, or what the method can see.
+    training: whether dropout drops and batch normalization measures.
+    The net itself is left alone: a copy gets random parameters (of scale 0.5) and states.
+
+    >>> from tinylstm.layers import LSTM
+    >>> model = Sequential([LSTM(3, return_sequences=True)], input_size=2)
+    >>> report = gradcheck(model, np.random.default_rng(0).standard_normal((4, 2, 2)))
+    >>> report.ok, [row.name for row in report.rows]
+    (True, ['lstm_1.Wx', 'lstm_1.Wh', 'lstm_1.b', 'x', 'lstm_1.state[0]', 'lstm_1.state[1]'])
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}: use one of {sorted(METHODS)}")
+    rows, default = METHODS[method]
+    problem = Problem(net, x, targets, loss, seed, training, in_complex=method == "complex")
+    limit = default(problem.precision) if tolerance is None else tolerance
+    return Report(rows(problem, limit), limit)
+
+
+def complex_step(problem: Problem, tolerance: float) -> list[Row]:
+    """A row for each array, each entry moved by an imaginary 1e-20."""
+
+    def derivative(array: ndarray, index: tuple[int, ...]) -> float:
+        with moved(array, index, 1j * COMPLEX_STEP):
+            return problem.value().imag / COMPLEX_STEP
+
+    return entrywise(problem, derivative)
+
+
+def central_differences(problem: Problem, tolerance: float) -> list[Row]:
+    """A row for each array, each entry moved up and down."""
+    h = float(np.cbrt(problem.precision))
+
+    def derivative(array: ndarray, index: tuple[int, ...]) -> float:
+        with moved(array, index, h) as above:
+            up = problem.value()
+        with moved(array, index, -h) as below:
+            down = problem.value()
+        return float(up - down) / float(above - below)  # as far as it really moved
+
+    return entrywise(problem, derivative)
+
+
+def directional(problem: Problem, tolerance: float) -> list[Row]:
+    """One row for all arrays together; if it is wrong, one more for each, to say where."""
+    arrays = problem.gradients()
+    every = along(problem, "all arrays", arrays)
+    if every.error <= tolerance:
+        return [every]
+    return [every, *(along(problem, entry[0], [entry]) for entry in arrays)]
+
+
+# name: (the function, the default tolerance from the precision of the numbers)
+Method = tuple[Callable[[Problem, float], list[Row]], Callable[[float], float]]
+METHODS: dict[str, Method] = {
+    "complex": (complex_step, lambda precision: 1e-12),
+    "central": (central_differences, lambda precision: 500 * precision ** (2 / 3)),
+    "directional": (directional, lambda precision: 2000 * precision ** (2 / 3)),
+}
+
+
+@contextmanager
+def moved(array: ndarray, index: tuple[int, ...], step: complex) -> Iterator[Any]:
+    """In the block, array[index] is moved by `step`; gives the number that it really became."""
+    value = array[index]
+    array[index] = value + step
+    try:
+        yield array[index]
+    finally:
+        array[index] = value
+
+
+def entrywise(
+    problem: Problem, derivative: Callable[[ndarray, tuple[int, ...]], float]
+) -> list[Row]:
+    """A row for each array, from a function that finds the derivative by one of its entries."""
+    found = []
+    for name, array, gradient in problem.gradients():
+        numeric = np.empty(array.shape)
+        for index in np.ndindex(*array.shape):
+            numeric[index] = derivative(array, index)
+        found.append((name, gradient.real.astype(float), numeric))
+    # relative to the largest in the array; where that is itself nothing but rounding (a bias before
+    # batch normalization), to a thousandth of the largest of all
+    floor = max([1e-3 * biggest(numeric) for _, _, numeric in found] + [1e-30])
+    return [compare(name, g, numeric, max(biggest(numeric), floor)) for name, g, numeric in found]
+
+
+def biggest(array: ndarray) -> float:
+    """The largest absolute value."""
+    return float(np.abs(array).max(initial=0.0))
+
+
+def compare(name: str, gradient: ndarray, numeric: ndarray, scale: float) -> Row:
+    """The row for one array, given what backward and what the check say."""
+    errors = np.abs(gradient - numeric) / scale
+    order = np.argsort(np.where(np.isnan(errors), np.inf, errors), axis=None)[::-1]
+    worst = []
+    for flat in order[:3]:
+        index = tuple(int(i) for i in np.unravel_index(flat, errors.shape))
+        worst.append(Entry(index, float(gradient[index]), float(numeric[index])))
+    return Row(name, gradient.shape, float(errors.flat[order[0]]), tuple(worst))
+
+
+def along(problem: Problem, name: str, arrays: list[tuple[str, ndarray, ndarray]]) -> Row:
+    """The row for the derivative along one random direction through some arrays."""
+    rng = np.random.default_rng(problem.seed + 1)
+    size = sum(array.size for _, array, _ in arrays)
+    h = float(np.cbrt(problem.precision)) / size**0.25
+    directions = [rng.standard_normal(array.shape) for _, array, _ in arrays]
+    values = [array.copy() for _, array, _ in arrays]
+    sides = []
+    for step in (h, -h):
+        for (_, array, _), value, direction in zip(arrays, values, directions, strict=True):
+            array[...] = value + step * direction
+        sides.append(float(problem.value()))
+    for (_, array, _), value in zip(arrays, values, strict=True):
+        array[...] = value
+    numeric = (sides[0] - sides[1]) / (2 * h)
+    gradients = [gradient.astype(float) for _, _, gradient in arrays]
+    expected = sum(float((g * d).sum()) for g, d in zip(gradients, directions, strict=True))
+    scale = max(float(np.sqrt(sum((g**2).sum() for g in gradients))), 1e-30)
+    return Row(name, (size,), abs(expected - numeric) / scale, (Entry((), expected, numeric),))

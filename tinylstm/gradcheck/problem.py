@@ -1,0 +1,112 @@
+"""What a check differentiates: the loss as a function of parameters, input and initial states."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..layers import Layer
+from ..model import Sequential
+
+
+class Problem:
+    """A copy of a net with random parameters and states, an input, and a loss.
+
+    in_complex: whether everything is complex; otherwise it has the type of the net's parameters.
+    """
+
+    def __init__(
+        self,
+        net: Any,
+        x: ndarray,
+        targets: ndarray | None,
+        loss: Any,
+        seed: int,
+        training: bool,
+        in_complex: bool,
+    ):
+        if (targets is None) != (loss is None):
+            raise ValueError("gradcheck wants targets and loss together, or neither")
+        rng = np.random.default_rng(seed)
+        self.net, kind = model_copy(net, in_complex)
+        self.precision = float(np.finfo(kind).eps)
+        self.x = np.array(x, kind) if np.asarray(x).dtype.kind in "fc" else np.asarray(x)
+        self.targets, self.loss, self.seed, self.training = targets, loss, seed, training
+        for array in self.net.params.values():
+            array[...] = 0.5 * rng.standard_normal(array.shape)
+        self.states = [
+            tuple((0.5 * rng.standard_normal(array.shape)).astype(kind) for array in state)
+            for state in self.net.initial_states(self.x.shape[1])
+        ]
+        y, states, _ = self.forward()
+        self.dy = rng.standard_normal(y.shape).astype(kind)
+        self.dstates = [
+            tuple(rng.standard_normal(array.shape).astype(kind) for array in state)
+            for state in states
+        ]
+
+    def forward(self) -> tuple[ndarray, list[Any], list[Any]]:
+        """The net's forward pass, with the same dropout every time."""
+        rng = np.random.default_rng(self.seed) if self.training else None
+        return self.net.forward(self.x, self.states, rng)
+
+    def value(self) -> Any:
+        """The loss, or the random linear function, plus one of the final states."""
+        y, states, _ = self.forward()
+        double = np.result_type(y.dtype, np.float64)  # the sum shall not be what loses digits
+        if self.loss is None:
+            total = (y.astype(double) * self.dy).sum()
+        else:
+            total = self.loss.forward(y, self.targets)[0]
+        for state, dstate in zip(states, self.dstates, strict=True):
+            for array, weight in zip(state, dstate, strict=True):
+                total = total + (array.astype(double) * weight).sum()
+        return total
+
+    def gradients(self) -> list[tuple[str, ndarray, ndarray]]:
+        """Name, array and gradient according to backward: parameters, input, initial states."""
+        found = list(self.backward())
+        if not found:
+            raise ValueError("nothing to check: no parameters, no states, and an input of ids")
+        for name, array, gradient in found:
+            if np.shape(gradient) != array.shape:
+                raise ValueError(
+                    f"backward gives {name} a gradient of shape {np.shape(gradient)}, "
+                    f"but {name} is {array.shape}"
+                )
+        return found
+
+    def backward(self) -> Iterator[tuple[str, ndarray, ndarray]]:
+        """The same, one after the other."""
+        y, _, caches = self.forward()
+        dy = self.dy
+        if self.loss is not None:
+            dy = self.loss.backward(self.loss.forward(y, self.targets)[1])
+        grads = self.net.zero_grads()
+        dx, dinitial = self.net.backward(dy, caches, grads, self.dstates)
+        for path, array in self.net.params.items():
+            yield path, array, grads[path]
+        if dx is not None:
+            yield "x", self.x, dx
+        for layer, state, dstate in zip(self.net.layers, self.states, dinitial, strict=True):
+            for i, array in enumerate(state):
+                yield f"{layer.name}.state[{i}]", array, dstate[i]
+
+
+def model_copy(net: Any, in_complex: bool) -> tuple[Sequential, np.dtype]:
+    """A copy of the net, and the type of its numbers; a single layer becomes a model of one.
+
+    deepcopy puts the complex array in the place of the real one wherever the net refers to it, so
+    weights that are shared stay shared.
+    """
+    layers = net.layers if isinstance(net, Sequential) else [net]
+    arrays = [array for layer in layers for array in layer.params.values()]
+    kind = np.dtype(complex) if in_complex else np.result_type(*arrays, *[] if arrays else [float])
+    layers = copy.deepcopy(layers, {id(array): array.astype(kind) for array in arrays})
+    model = copy.copy(Sequential([Layer()]))
+    model.layers = layers
+    for layer in layers:
+        layer.name = getattr(layer, "name", "") or type(layer).__name__.lower()
+    return model, kind

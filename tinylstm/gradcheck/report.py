@@ -1,0 +1,65 @@
+"""What a check found, as data and as a table."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One number of an array: where, and what the backward pass and the check say of it."""
+
+    index: tuple[int, ...]
+    backward: float
+    check: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One array: its name, shape, its largest error relative to its largest gradient, and the three
+    entries that are worst.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    error: float
+    worst: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """`print` it for a table; `ok` says whether every error is within the tolerance.
+
+    >>> row = Row("lstm_1.b", (8,), 0.5, (Entry((3,), 0.1, 0.2),))
+    >>> print(Report([row], 1e-12))
+    array     shape           largest error
+    lstm_1.b  (8,)            5.0e-01  WRONG
+        at (3,) backward says 0.1, the check 0.2
+    NOT within 1e-12
+    """
+
+    rows: list[Row]
+    tolerance: float
+
+    @property
+    def error(self) -> float:
+        """The largest of the rows' errors (NaN if there is one)."""
+        return float(np.max([row.error for row in self.rows], initial=0.0))
+
+    @property
+    def ok(self) -> bool:
+        """Whether every error is at most the tolerance."""
+        return bool(self.error <= self.tolerance)
+
+    def __str__(self) -> str:
+        width = max([len(row.name) for row in self.rows] + [5])
+        lines = [f"{'array':<{width}}  {'shape':<14}  largest error"]
+        for row in self.rows:
+            good = row.error <= self.tolerance
+            verdict = "" if good else "  WRONG"
+            lines.append(f"{row.name:<{width}}  {row.shape!s:<14}  {row.error:.1e}{verdict}")
+            for entry in () if good else row.worst:
+                place = f"at {entry.index} " if entry.index else ""
+                says = f"backward says {entry.backward:.6g}, the check {entry.check:.6g}"
+                lines.append(f"    {place}{says}")
+        return "\n".join([*lines, f"{'all' if self.ok else 'NOT'} within {self.tolerance:.0e}"])

@@ -1,0 +1,160 @@
+"""What a layer is, and how it rejects what it cannot work with.
+
+A layer holds parameters and never data. What `forward` computes and `backward` needs travels in a
+cache, and gradients are added to arrays that the caller owns, so that one layer can serve several
+threads at once, and two backward passes give exactly twice the gradient.
+
+The contract, which your own layer can follow too (`gradcheck` takes anything that does):
+
+    build(input_size, rng, dtype) -> output_size          makes the parameters, in `params`
+    initial_state(batch) -> state                         a tuple of arrays, () without memory
+    forward(x, state, rng) -> (y, state, cache)           rng: a Generator in training, None in use
+    backward(dy, cache, grads, dstate) -> (dx, dstate)    adds to grads[name] for each parameter
+
+Arrays are time-major: (T, B, features), or (T, B) for token ids. Sizes as in functional.py.
+Next: dense.py, the shortest layers with weights; then sequences.py, the ones with memory.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+State = tuple[ndarray, ...]
+Grads = dict[str, ndarray]  # parameter name: its gradient, which backward adds to
+Rng = np.random.Generator | None  # the source of randomness in training, None in use
+Forward = tuple[ndarray, State, Any]  # (y, final state, cache)
+Backward = tuple[Any, State]  # (dx, or None for ids; gradient of the initial state)
+
+
+class Layer:
+    """The contract above, for a layer without parameters, state or computation: the identity."""
+
+    config_names: tuple[str, ...] = ()  # constructor arguments, kept in checkpoints
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.params: dict[str, ndarray] = {}  # what training changes
+        self.statistics: dict[str, ndarray] = {}  # what is only measured: BatchNormalization
+        self.dtype: np.dtype = np.dtype(np.float32)
+
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int | None:
+        """Make the parameters for `input_size` features; returns the number of outputs."""
+        self.dtype = np.dtype(dtype)
+        return input_size
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments, as plain data."""
+        return {name: getattr(self, name) for name in self.config_names}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], earlier: "dict[str, Layer]") -> "Layer":
+        """The layer that `config` describes; `earlier` are the layers before it, by name."""
+        return cls(**config)
+
+    def initial_state(self, batch: int) -> State:
+        """Zeros, one array (B, H) for each thing the layer remembers from step to step."""
+        return ()
+
+    def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
+        """The output, the final state, and what `backward` needs."""
+        return x, (), None
+
+    def backward(
+        self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
+    ) -> Backward:
+        """The gradients of the input (None for ids) and of the initial state; adds to `grads`."""
+        return dy, ()
+
+    def update_statistics(self, cache: Any) -> None:
+        """Take in what a forward pass in training measured. Only the training loop calls it."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
+
+
+def check_input(layer: Layer, x: ndarray, size: int | None, sequence: bool = False) -> None:
+    """Raise ValueError unless x is a non-empty float (..., size), or (T, B, size) if sequence.
+
+    It looks at the shape and the type, which costs nothing; `check_finite` reads the numbers.
+    """
+    shape = f"({'T, B' if sequence else '...'}, {'features' if size is None else size})"
+    wanted = f"{label(layer)} wants a float array {shape}"
+    if not isinstance(x, np.ndarray) or x.ndim < 1:
+        raise ValueError(f"{wanted}, got {describe(x)}: use np.asarray")
+    if x.dtype.kind not in "fc":
+        raise ValueError(f"{wanted}, got {describe(x)}: use Embedding or OneHot for token ids")
+    if (sequence and x.ndim != 3) or (size is not None and x.shape[-1] != size):
+        raise ValueError(f"{wanted}, got {describe(x)}: check the layer before it, or transpose")
+    if x.size == 0:
+        raise ValueError(f"{wanted} with at least one number, got {describe(x)}")
+
+
+def check_ids(layer: Layer, ids: ndarray, size: int) -> None:
+    """Raise ValueError unless ids is a non-empty (T, B) array of integers in [0, size)."""
+    wanted = f"{label(layer)} wants token ids (T, B), integers in [0, {size})"
+    if not isinstance(ids, np.ndarray) or ids.ndim != 2 or ids.dtype.kind not in "iu":
+        raise ValueError(f"{wanted}, got {describe(ids)}")
+    if ids.size == 0:
+        raise ValueError(f"{wanted}, with at least one step and one sequence, got {describe(ids)}")
+    if ids.min() < 0 or ids.max() >= size:
+        worst = ids.max() if ids.max() >= size else ids.min()
+        raise ValueError(
+            f"{wanted}, got {worst}: encode with the vocabulary the model was made for"
+        )
+
+
+def check_state(layer: Layer, state: State, expected: State) -> None:
+    """Raise ValueError unless the state is finite and of the expected shapes."""
+    shapes = [np.shape(array) for array in state]
+    wanted = [array.shape for array in expected]
+    if shapes != wanted:
+        raise ValueError(
+            f"{label(layer)} wants a state of shapes {wanted}, got {shapes}: "
+            f"begin with initial_state({wanted[0][0]})"
+        )
+    for array in state:
+        check_finite(f"the state of {label(layer)}", array)
+
+
+def check_finite(name: str, array: Any) -> None:
+    """Raise ValueError if a float array holds NaN or infinity. It reads every number: where data
+    enters, not in every layer.
+    """
+    if isinstance(array, np.ndarray) and array.dtype.kind in "fc":
+        bad = ~np.isfinite(array)  # the array's shape
+        if bad.any():
+            index = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise ValueError(f"{name} holds {array[index]} at {index}: clean the data")
+
+
+def check_positive(layer: Layer, **sizes: int) -> None:
+    """Raise ValueError for a size below 1."""
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{type(layer).__name__} {name} is {size}: use at least 1")
+
+
+def check_rate(layer: Layer, **rates: float) -> None:
+    """Raise ValueError for a rate outside [0, 1)."""
+    for name, rate in rates.items():
+        if not 0 <= rate < 1:
+            raise ValueError(f"{type(layer).__name__} {name} is {rate}: use a number in [0, 1)")
+
+
+def known_size(layer: Layer, input_size: int | None) -> int:
+    """The input size, or an error that says how to give one."""
+    if input_size is None:
+        kind = type(layer).__name__
+        raise ValueError(f"{kind} does not know its input size: Sequential(..., input_size=D)")
+    return input_size
+
+
+def label(layer: Layer) -> str:
+    """What an error message calls the layer."""
+    return layer.name or type(layer).__name__
+
+
+def describe(x: Any) -> str:
+    """A few words on an array for an error message."""
+    return f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else repr(type(x).__name__)

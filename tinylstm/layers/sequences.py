@@ -1,0 +1,263 @@
+"""The layers with memory: LSTM, GRU, SimpleRNN, and Bidirectional around any of them.
+
+Their maths is in functional.py (the LSTM) and recurrent.py (the other two); the contract of a layer
+is in base.py. Input (T, B, D); output (T, B, H), or only the last step's (B, H) with
+`return_sequences=False`. State: a tuple of arrays (B, H), zero at the beginning.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import functional as F
+from .. import recurrent as R
+from ..initializers import glorot_uniform, orthogonal
+from .base import (
+    Backward,
+    Forward,
+    Grads,
+    Layer,
+    Rng,
+    State,
+    check_input,
+    check_positive,
+    check_rate,
+    check_state,
+    known_size,
+)
+from .regularizers import dropout_mask
+
+
+class Recurrent(Layer):
+    """What the layers with memory share; each adds its two functions, `scan` and `scan_backward`.
+
+    Parameters: Wx (D, nH) Glorot, Wh (H, nH) orthogonal, b (nH,) zero, for n `blocks` of H columns.
+    """
+
+    config_names: tuple[str, ...] = ("units", "return_sequences")
+    blocks = 1  # how many pre-activations a unit has
+    memories = 1  # how many numbers a unit remembers
+
+    def __init__(self, units: int, return_sequences: bool = False):
+        super().__init__()
+        check_positive(self, units=units)
+        self.units = units
+        self.return_sequences = return_sequences
+
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+        D, H, n = known_size(self, input_size), self.units, self.blocks
+        self.dtype = np.dtype(dtype)
+        self.params = {
+            "Wx": glorot_uniform((D, n * H), rng, dtype),
+            "Wh": orthogonal((H, n * H), rng, dtype),
+            "b": np.zeros(n * H, dtype),
+        }
+        return H
+
+    def initial_state(self, batch: int) -> State:
+        return tuple(np.zeros((batch, self.units), self.dtype) for _ in range(self.memories))
+
+    def scan(self, x: ndarray, state: State, rng: Rng) -> tuple[ndarray, State, Any]:
+        """The outputs (T, B, H), the final state, and the cache."""
+        raise NotImplementedError
+
+    def scan_backward(self, dy: ndarray, dstate: State, cache: Any, g: Grads) -> Backward:
+        """dx (T, B, D) and the gradient of the initial state; adds to the gradients `g`."""
+        raise NotImplementedError
+
+    def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
+        check_input(self, x, len(self.params["Wx"]), sequence=True)
+        zeros = self.initial_state(x.shape[1])
+        if state is not None:
+            check_state(self, state, zeros)
+        outputs, final, cache = self.scan(x, zeros if state is None else state, rng)
+        return (outputs if self.return_sequences else outputs[-1]), final, cache
+
+    def backward(
+        self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
+    ) -> Backward:
+        dfinal = self.initial_state(cache.x.shape[1]) if dstate is None else dstate
+        if not self.return_sequences:  # y = outputs[-1] = the final h
+            dfinal = (dfinal[0] + dy, *dfinal[1:])  # (B, H) each
+            dy = np.zeros_like(cache.h[1:])  # (T, B, H)
+        return self.scan_backward(dy, dfinal, cache, grads)
+
+
+class LSTM(Recurrent):
+    """Long short-term memory; the equations are in `functional.lstm_cell_forward`.
+
+    Parameters: Wx (D, 4H) Glorot, Wh (H, 4H) orthogonal, b (4H,) zero but for the forget gate's,
+    which starts at `forget_bias` so that the cell remembers before it has learnt to (R. Jozefowicz,
+    W. Zaremba and I. Sutskever, 2015). State: h and c, (B, H) each.
+    recurrent_dropout: in training each unit's h is hidden from the next step with this probability
+    by one mask for the whole sequence, the same for all gates (Y. Gal and Z. Ghahramani, 2016).
+
+    >>> layer = LSTM(4, return_sequences=True)
+    >>> layer.build(3, np.random.default_rng(0), np.float64)
+    4
+    >>> y, (h, c), cache = layer.forward(np.ones((5, 2, 3)))
+    >>> y.shape, h.shape, cache.gates.shape
+    ((5, 2, 4), (2, 4), (5, 2, 16))
+    """
+
+    config_names = ("units", "return_sequences", "forget_bias", "recurrent_dropout")
+    blocks, memories = 4, 2
+
+    def __init__(
+        self,
+        units: int,
+        return_sequences: bool = False,
+        forget_bias: float = 1.0,
+        recurrent_dropout: float = 0.0,
+    ):
+        super().__init__(units, return_sequences)
+        check_rate(self, recurrent_dropout=recurrent_dropout)
+        self.forget_bias = forget_bias
+        self.recurrent_dropout = recurrent_dropout
+
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+        H = super().build(input_size, rng, dtype)
+        self.params["b"][H : 2 * H] = self.forget_bias
+        return H
+
+    def scan(self, x: ndarray, state: State, rng: Rng) -> tuple[ndarray, State, Any]:
+        h0, c0 = state
+        mask = dropout_mask(rng, h0.shape, self.recurrent_dropout, self.dtype)  # (B, H) or None
+        outputs, h, c, cache = F.lstm_forward(x, h0, c0, **self.params, mask=mask)
+        return outputs, (h, c), cache
+
+    def scan_backward(self, dy: ndarray, dstate: State, cache: Any, g: Grads) -> Backward:
+        dh, dc = dstate
+        dx, dh0, dc0 = F.lstm_backward(dy, dh, dc, cache, g["Wx"], g["Wh"], g["b"])
+        return dx, (dh0, dc0)
+
+
+class GRU(Recurrent):
+    """The gated recurrent unit; the equations are in `recurrent.gru_cell_forward`.
+
+    Parameters as above with three blocks r u n, and bh (3H,) zero: the state's own bias. State: h.
+
+    >>> layer = GRU(4, return_sequences=True)
+    >>> layer.build(3, np.random.default_rng(0), np.float64)
+    4
+    >>> y, (h,), cache = layer.forward(np.ones((5, 2, 3)))
+    >>> y.shape, h.shape
+    ((5, 2, 4), (2, 4))
+    """
+
+    blocks = 3
+
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+        H = super().build(input_size, rng, dtype)
+        self.params["bh"] = np.zeros(3 * H, dtype)
+        return H
+
+    def scan(self, x: ndarray, state: State, rng: Rng) -> tuple[ndarray, State, Any]:
+        outputs, h, cache = R.gru_forward(x, *state, **self.params)
+        return outputs, (h,), cache
+
+    def scan_backward(self, dy: ndarray, dstate: State, cache: Any, g: Grads) -> Backward:
+        (dh,) = dstate
+        dx, dh0 = R.gru_backward(dy, dh, cache, g["Wx"], g["Wh"], g["b"], g["bh"])
+        return dx, (dh0,)
+
+
+class SimpleRNN(Recurrent):
+    """h = tanh(x Wx + h_prev Wh + b): what the LSTM was invented to replace. State: h.
+
+    >>> layer = SimpleRNN(4)
+    >>> layer.build(3, np.random.default_rng(0), np.float64)
+    4
+    >>> layer.forward(np.ones((5, 2, 3)))[0].shape
+    (2, 4)
+    """
+
+    def scan(self, x: ndarray, state: State, rng: Rng) -> tuple[ndarray, State, Any]:
+        outputs, h, cache = R.simple_rnn_forward(x, *state, **self.params)
+        return outputs, (h,), cache
+
+    def scan_backward(self, dy: ndarray, dstate: State, cache: Any, g: Grads) -> Backward:
+        (dh,) = dstate
+        dx, dh0 = R.simple_rnn_backward(dy, dh, cache, g["Wx"], g["Wh"], g["b"])
+        return dx, (dh0,)
+
+
+RECURRENT: dict[str, type[Recurrent]] = {kind.__name__: kind for kind in (LSTM, GRU, SimpleRNN)}
+
+
+class Bidirectional(Layer):
+    """Two copies of a recurrent layer, one reading from the end; their outputs side by side, 2H.
+
+    Its state is that of the reader from the front, then that of the reader from the end. A sequence
+    cannot be cut into chunks: the second reader begins at the end. (M. Schuster, K. Paliwal, 1997)
+
+    >>> layer = Bidirectional(LSTM(4, return_sequences=True))
+    >>> layer.build(3, np.random.default_rng(0), np.float64)
+    8
+    >>> layer.forward(np.ones((5, 2, 3)))[0].shape, sorted(layer.params)[:2]
+    ((5, 2, 8), ['backward.Wh', 'backward.Wx'])
+    """
+
+    def __init__(self, layer: Recurrent):
+        super().__init__()
+        if not isinstance(layer, Recurrent):
+            raise ValueError(f"Bidirectional wants one of {sorted(RECURRENT)}, got {layer!r}")
+        kind = type(layer)
+        self.readers: dict[str, Recurrent] = {
+            "forward": kind(**layer.config()),
+            "backward": kind(**layer.config()),
+        }
+        self.return_sequences = layer.return_sequences
+
+    def config(self) -> dict[str, Any]:
+        """The recurrent layer's type and arguments."""
+        reader = self.readers["forward"]
+        return {"layer": {"type": type(reader).__name__, **reader.config()}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], earlier: dict[str, Layer]) -> Layer:
+        inner = dict(config["layer"])
+        return cls(RECURRENT[inner.pop("type")](**inner))
+
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+        self.dtype, outputs = np.dtype(dtype), 0
+        for direction, reader in self.readers.items():
+            outputs += reader.build(input_size, rng, dtype)
+            reader.name = f"{self.name or 'bidirectional'}.{direction}"
+            # the reader's own arrays under a second name, not copies
+            self.params |= {f"{direction}.{name}": p for name, p in reader.params.items()}
+        return outputs
+
+    def initial_state(self, batch: int) -> State:
+        ahead, back = self.readers.values()
+        return ahead.initial_state(batch) + back.initial_state(batch)
+
+    def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
+        ahead, back = self.readers.values()
+        check_input(self, x, len(ahead.params["Wx"]), sequence=True)
+        if state is not None:
+            check_state(self, state, self.initial_state(x.shape[1]))
+        n = ahead.memories
+        first, second = (None, None) if state is None else (state[:n], state[n:])
+        ya, final, cache = ahead.forward(x, first, rng)  # (T, B, H) or (B, H)
+        yb, final_b, cache_b = back.forward(np.ascontiguousarray(x[::-1]), second, rng)
+        yb = yb[::-1] if self.return_sequences else yb  # step t beside step t
+        return np.concatenate([ya, yb], axis=-1), final + final_b, (cache, cache_b)
+
+    def backward(
+        self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
+    ) -> Backward:
+        ahead, back = self.readers.values()
+        own = {
+            direction: {name: grads[f"{direction}.{name}"] for name in reader.params}
+            for direction, reader in self.readers.items()
+        }
+        n = ahead.memories
+        first, second = (None, None) if dstate is None else (dstate[:n], dstate[n:])
+        # y = [ya, yb reversed in time]
+        dya, dyb = (np.ascontiguousarray(half) for half in np.split(dy, 2, axis=-1))
+        dyb = np.ascontiguousarray(dyb[::-1]) if self.return_sequences else dyb
+        dxa, dinitial = ahead.backward(dya, cache[0], own["forward"], first)
+        dxb, dinitial_b = back.backward(dyb, cache[1], own["backward"], second)
+        return dxa + dxb[::-1], dinitial + dinitial_b  # (T, B, D): x is read by both

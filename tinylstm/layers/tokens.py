@@ -1,0 +1,156 @@
+"""Where token ids become vectors, and back: Embedding, TiedDense, OneHot, ScaledInteger.
+
+The contract is in base.py.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .base import (
+    Backward,
+    Forward,
+    Grads,
+    Layer,
+    Rng,
+    State,
+    check_ids,
+    check_input,
+    check_positive,
+    known_size,
+)
+
+
+class Embedding(Layer):
+    """A row of a table for each token: ids (T, B) to (T, B, U). table (V, U), standard normal: what
+    comes out has variance 1, as Glorot's weights expect (from +-0.05 a network takes far longer).
+
+    >>> layer = Embedding(10, 4)
+    >>> layer.build(None, np.random.default_rng(0), np.float32)
+    4
+    >>> layer.forward(np.array([[3, 7]]))[0].shape
+    (1, 2, 4)
+    """
+
+    config_names = ("vocabulary", "units")
+
+    def __init__(self, vocabulary: int, units: int):
+        super().__init__()
+        check_positive(self, vocabulary=vocabulary, units=units)
+        self.vocabulary = vocabulary
+        self.units = units
+
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+        self.dtype = np.dtype(dtype)
+        table = rng.standard_normal((self.vocabulary, self.units)).astype(dtype)
+        self.params = {"table": table}
+        return self.units
+
+    def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
+        check_ids(self, x, self.vocabulary)
+        return self.params["table"][x], (), x
+
+    def backward(
+        self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
+    ) -> Backward:
+        # y[t, b] = table[ids[t, b]]        a token that occurs twice gets both gradients
+        np.add.at(grads["table"], cache, dy)
+        return None, ()
+
+
+class TiedDense(Layer):
+    """The way back with the same weights: logits y = x table^T + b, where the table is that of an
+    Embedding earlier in the model (O. Press and L. Wolf, 2017). b (V,) zero.
+
+    The tie is nothing but both layers holding one array: a model lists it once, under the
+    embedding's name, and both gradients are added to the one gradient array.
+
+    >>> from tinylstm.layers import LSTM
+    >>> from tinylstm.model import Sequential
+    >>> table = Embedding(9, 4)
+    >>> model = Sequential([table, LSTM(4, return_sequences=True), TiedDense(table)])
+    >>> sorted(model.params)
+    ['embedding_1.table', 'lstm_1.Wh', 'lstm_1.Wx', 'lstm_1.b', 'tieddense_1.b']
+    """
+
+    def __init__(self, embedding: Embedding):
+        super().__init__()
+        self.embedding = embedding
+
+    def config(self) -> dict[str, Any]:
+        """The name of the embedding."""
+        return {"embedding": self.embedding.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], earlier: dict[str, Layer]) -> Layer:
+        embedding = earlier.get(config["embedding"])
+        if not isinstance(embedding, Embedding):
+            raise ValueError(f"TiedDense finds no Embedding {config['embedding']!r} before it")
+        return cls(embedding)
+
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+        if "table" not in self.embedding.params:
+            raise ValueError(
+                "TiedDense finds its Embedding not built: put it earlier in the same model"
+            )
+        if known_size(self, input_size) != self.embedding.units:
+            raise ValueError(
+                f"TiedDense gets {input_size} features but its Embedding has "
+                f"{self.embedding.units}: make the last layer's units equal to the embedding's"
+            )
+        self.dtype = np.dtype(dtype)
+        table = self.embedding.params["table"]  # (V, U) the same array, not a copy
+        self.params = {"table": table, "b": np.zeros(len(table), dtype)}
+        return len(table)
+
+    def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
+        check_input(self, x, self.embedding.units)
+        # y = x table^T + b
+        return x @ self.params["table"].T + self.params["b"], (), x  # (..., V)
+
+    def backward(
+        self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
+    ) -> Backward:
+        x, table = cache, self.params["table"]
+        dy2 = dy.reshape(-1, len(table))  # (N, V)
+        # y = x table^T + b
+        grads["table"] += dy2.T @ x.reshape(-1, x.shape[-1])  # (V, U)
+        grads["b"] += dy2.sum(axis=0)  # (V,)
+        return (dy2 @ table).reshape(x.shape), ()  # (..., U)
+
+
+class OneHot(Layer):
+    """ids (T, B) to vectors (T, B, V) with a one at the id."""
+
+    config_names = ("vocabulary",)
+
+    def __init__(self, vocabulary: int):
+        super().__init__()
+        check_positive(self, vocabulary=vocabulary)
+        self.vocabulary = vocabulary
+
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+        self.dtype = np.dtype(dtype)
+        return self.vocabulary
+
+    def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
+        check_ids(self, x, self.vocabulary)
+        return np.eye(self.vocabulary, dtype=self.dtype)[x], (), None
+
+    def backward(
+        self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
+    ) -> Backward:
+        return None, ()
+
+
+class ScaledInteger(OneHot):
+    """ids (T, B) to id / vocabulary (T, B, 1), the article's input; it pretends 17 is near 18."""
+
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+        self.dtype = np.dtype(dtype)
+        return 1
+
+    def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
+        check_ids(self, x, self.vocabulary)
+        return (x / self.vocabulary).astype(self.dtype)[..., None], (), None

@@ -1,0 +1,94 @@
+"""Batch normalization, forward and backward, with its derivation. Pure functions, no state.
+
+Read functional.py first: sizes, names and the complex numbers are as there. Rows are what is
+averaged over, N of them (all steps of all sequences); D features, each treated alone.
+
+Source: S. Ioffe, C. Szegedy, Batch Normalization, ICML 2015.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy import ndarray
+
+
+class BatchNormCache(NamedTuple):
+    """What the forward pass computed and the backward pass needs."""
+
+    xhat: ndarray  # (N, D) the normalised input
+    scale: ndarray  # (D,) 1 / sqrt(variance + epsilon)
+    gamma: ndarray  # (D,)
+    mean: ndarray  # (D,) used for this pass: of the batch in training, the running one in use
+    variance: ndarray  # (D,) likewise
+    training: bool
+
+
+def batch_norm_inference_forward(
+    x: ndarray,
+    gamma: ndarray,
+    beta: ndarray,
+    mean: ndarray,
+    variance: ndarray,
+    epsilon: float,
+) -> tuple[ndarray, BatchNormCache]:
+    """With a given mean and variance (D,): y (N, D) from x (N, D).
+
+    >>> one = np.ones(1)
+    >>> batch_norm_inference_forward(np.array([[7.0]]), one, one, 3 * one, 4 * one, 0.0)[0].item()
+    3.0
+    """
+    scale = 1 / np.sqrt(variance + epsilon)  # (D,)
+    xhat = (x - mean) * scale  # (N, D)
+    # y = gamma * xhat + beta
+    y = gamma * xhat + beta  # (N, D)
+    return y, BatchNormCache(xhat, scale, gamma, mean, variance, False)
+
+
+def batch_norm_inference_backward(
+    dy: ndarray, cache: BatchNormCache, dgamma: ndarray, dbeta: ndarray
+) -> ndarray:
+    """The gradient dx (N, D), where mean and variance are constants; adds to dgamma and dbeta."""
+    # y = gamma * xhat + beta
+    dgamma += (dy * cache.xhat).sum(axis=0)  # (D,)
+    dbeta += dy.sum(axis=0)  # (D,)
+    dxhat = dy * cache.gamma  # (N, D)
+    # xhat = (x - mean) * scale
+    return dxhat * cache.scale  # (N, D)
+
+
+def batch_norm_forward(
+    x: ndarray, gamma: ndarray, beta: ndarray, epsilon: float
+) -> tuple[ndarray, BatchNormCache]:
+    """With the mean and variance of the rows themselves: y (N, D) from x (N, D).
+
+    The variance is that of the rows, divided by N (and not by N - 1), as in the paper and Keras.
+    """
+    mean = x.mean(axis=0)  # (D,)
+    variance = ((x - mean) ** 2).mean(axis=0)  # (D,) no absolute value: complex x stay analytic
+    y, cache = batch_norm_inference_forward(x, gamma, beta, mean, variance, epsilon)
+    return y, cache._replace(training=True)
+
+
+def batch_norm_backward(
+    dy: ndarray, cache: BatchNormCache, dgamma: ndarray, dbeta: ndarray
+) -> ndarray:
+    """The gradient dx (N, D), where the mean and the variance depend on x too.
+
+    Per feature, xhat_n = (x_n - mean) scale. Moving x_m by a small e moves
+        the mean by e / N, the variance by 2 (x_m - mean) e / N, and hence
+        scale = (variance + epsilon)^(-1/2) by -scale^3 (x_m - mean) e / N = -scale^2 xhat_m e / N.
+    So   d xhat_n / d x_m = scale (1[n = m] - 1 / N) - (x_n - mean) scale^2 xhat_m / N
+                          = scale (1[n = m] - 1 / N - xhat_n xhat_m / N).
+    Multiplied by dxhat_n and summed over n:
+         dx_m = scale (dxhat_m - mean(dxhat) - xhat_m mean(dxhat xhat)).
+    In words: what would shift or stretch all rows alike has no effect, and is taken out.
+    """
+    xhat, scale = cache.xhat, cache.scale
+    # y = gamma * xhat + beta
+    dgamma += (dy * xhat).sum(axis=0)  # (D,)
+    dbeta += dy.sum(axis=0)  # (D,)
+    dxhat = dy * cache.gamma  # (N, D)
+    # xhat = (x - mean) * scale
+    shift = dxhat.mean(axis=0)  # (D,)
+    stretch = (dxhat * xhat).mean(axis=0)  # (D,)
+    return scale * (dxhat - shift - xhat * stretch)  # (N, D)
