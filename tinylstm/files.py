@@ -20,6 +20,15 @@ class FileError(Exception):
     """A file cannot be read or written; the message names it, says why, and what to do."""
 
 
+def cache_folder() -> Path:
+    """Where all that can be computed again is kept: TINYLSTM_CACHE, or the system's folder."""
+    if named := os.environ.get("TINYLSTM_CACHE"):
+        return Path(named)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("tinylstm", appauthor=False)
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[IO[bytes]]:
     """An open binary file that takes the place of `path` when the block ends without an error.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from . import functional as F
+from . import backend
 from .functional import sigmoid
 
 
@@ -68,7 +68,9 @@ class CategoricalCrossentropy:
         if classes.max() >= V:
             raise ValueError(f"target {classes.max()} is outside the {V} classes of the logits")
         count = max(self.count(classes), 1) if count is None else count
-        loss, p = F.softmax_cross_entropy_forward(logits.reshape(-1, V), classes.ravel(), count)
+        loss, p = backend.softmax_cross_entropy_forward(
+            logits.reshape(-1, V), classes.ravel(), count
+        )
         if self.label_smoothing:
             # -sum_v q_v log p_v, with q = (1 - s) onehot + s / V, is
             # -log p[target] + s * (logits[target] - mean(logits)): log sum exp(logits) cancels
@@ -81,7 +83,7 @@ class CategoricalCrossentropy:
         """The gradient of the loss with respect to the logits, (..., V)."""
         p, targets, divisor = cache
         V = p.shape[-1]
-        dlogits = F.softmax_cross_entropy_backward(p.reshape(-1, V), targets.ravel(), divisor)
+        dlogits = backend.softmax_cross_entropy_backward(p.reshape(-1, V), targets.ravel(), divisor)
         if self.label_smoothing:
             # loss += s * (logits[target] - mean(logits)) / count
             rows = np.flatnonzero(targets >= 0)  # (n,)

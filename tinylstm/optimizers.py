@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from . import backend
+
 Arrays = dict[str, ndarray]
 
 
@@ -40,7 +42,7 @@ class Optimizer:
         self.steps += 1
         for name, p in params.items():
             slots = [self.slots[s].setdefault(name, np.zeros_like(p)) for s in self.slot_names]
-            self.step(p, grads[name], *slots)
+            backend.optimizer_step(self, p, grads[name], slots)
 
     def step(self, p: ndarray, g: ndarray, *slots: ndarray) -> None:
         """Update one parameter p and its slots in place, given its gradient g."""

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from numpy import ndarray
 
 from .data import Batch
 from .layers import State
 from .losses import CategoricalCrossentropy, NotFiniteError
 from .model import Arrays, Sequential
 from .optimizers import Optimizer, clip_by_global_norm
+from .parallel import Shards
 
 History = list[dict[str, float]]  # one entry an epoch, plain data
 
@@ -72,12 +72,15 @@ def fit(
     clip: float = 5.0,
     seed: int = 0,
     callbacks: Sequence[Callback] = (),
+    threads: int | None = None,
 ) -> History:
     """Train a model in place by truncated backpropagation through time.
 
     The state is carried from batch to batch and reset where `Batch.reset` says so. Gradients are
-    clipped to a global norm of `clip`. Returns a dictionary for each epoch: `loss`, `val_loss` in
-    nats a target, `norm`, the mean gradient norm, `seconds` and `tokens_per_second`.
+    clipped to a global norm of `clip`. Each batch is cut into `threads` shards, by default one for
+    each core; the same seed and number of threads give the same bits. Returns a dictionary for each
+    epoch: `loss`, `val_loss` in nats a target, `norm`, the mean gradient norm, `seconds` and
+    `tokens_per_second`. Raises DivergedError when the loss is no longer a number.
 
     >>> from tinylstm.data import Streams, Tokens
     >>> from tinylstm.layers import LSTM, Dense, Embedding
@@ -97,14 +100,15 @@ def fit(
     for callback in callbacks:
         callback.on_train_begin(run)
     try:
-        for epoch in range(epochs):
-            run.history.append(train_epoch(run, data, epoch, loss, clip, seed, callbacks))
-            if validation is not None:
-                run.history[-1]["val_loss"] = evaluate(model, validation, loss)
-            for callback in callbacks:
-                callback.on_epoch_end(run)
-            if run.stop:
-                break
+        with Shards(model, loss, threads) as shards:
+            for epoch in range(epochs):
+                run.history.append(train_epoch(run, shards, data, epoch, clip, seed, callbacks))
+                if validation is not None:
+                    run.history[-1]["val_loss"] = mean_loss(shards, validation)
+                for callback in callbacks:
+                    callback.on_epoch_end(run)
+                if run.stop:
+                    break
     finally:
         for callback in callbacks:
             callback.on_train_end(run)
@@ -113,9 +117,9 @@ def fit(
 
 def train_epoch(
     run: Run,
+    shards: Shards,
     data: Data,
     epoch: int,
-    loss: Any,
     clip: float,
     seed: int,
     callbacks: Sequence[Callback],
@@ -124,23 +128,21 @@ def train_epoch(
     states: list[State] | None = None
     total, tokens, norms, begin = 0.0, 0, 0.0, time.perf_counter()
     for batch in data.epoch(epoch):
-        rng = np.random.default_rng([seed, run.step])
         states = carried(run.model, states, batch)
-        grads = run.model.zero_grads()
         try:
-            value, states = loss_and_gradients(run.model, loss, batch, states, grads, rng)
+            loss, states, grads = shards.gradients(batch, states, [seed, run.step])
         except NotFiniteError as error:
-            raise DivergedError(diagnosis(run, np.nan, grads)) from error
+            raise DivergedError(diagnosis(run, shards.grads[0], str(error))) from error
         norm = clip_by_global_norm(grads, clip)
-        if not np.isfinite(value) or not np.isfinite(norm):
-            raise DivergedError(diagnosis(run, value, grads))
+        if not np.isfinite(norm):
+            raise DivergedError(diagnosis(run, grads, f"the gradient's norm is {norm}"))
         run.optimizer.update(run.model.params, grads)
         run.step += 1
-        total += value * batch.tokens
+        total += loss * batch.tokens
         tokens += batch.tokens
         norms += norm
         for callback in callbacks:
-            callback.on_batch_end(run, value)
+            callback.on_batch_end(run, loss)
     seconds = time.perf_counter() - begin
     return {
         "epoch": epoch + 1,
@@ -149,21 +151,6 @@ def train_epoch(
         "seconds": seconds,
         "tokens_per_second": tokens / seconds,
     }
-
-
-def loss_and_gradients(
-    model: Sequential,
-    loss: Any,
-    batch: Batch,
-    states: list[State],
-    grads: Arrays,
-    rng: np.random.Generator | None,
-) -> tuple[float, list[State]]:
-    """The loss of a batch and the states after it; adds the gradients to `grads`."""
-    y, states, caches = model.forward(batch.x, states, rng)
-    value, cache = loss.forward(y, batch.targets)
-    model.backward(loss.backward(cache), caches, grads)
-    return float(value), states
 
 
 def carried(model: Sequential, states: list[State] | None, batch: Batch) -> list[State]:
@@ -179,24 +166,29 @@ def batch_size(states: list[State], default: int) -> int:
     return next((len(array) for state in states for array in state), default)
 
 
-def evaluate(model: Sequential, data: Data, loss: Any = None) -> float:
+def evaluate(model: Sequential, data: Data, loss: Any = None, threads: int | None = None) -> float:
     """The mean loss per target over one epoch of data, without dropout, the state carried over."""
-    loss = CategoricalCrossentropy() if loss is None else loss
+    with Shards(model, CategoricalCrossentropy() if loss is None else loss, threads) as shards:
+        return mean_loss(shards, data)
+
+
+def mean_loss(shards: Shards, data: Data) -> float:
+    """See `evaluate`."""
     states: list[State] | None = None
     total, tokens = 0.0, 0
     for batch in data.epoch(0):
-        y, states, _ = model.forward(batch.x, carried(model, states, batch))
-        total += float(loss.forward(y, batch.targets)[0]) * batch.tokens
+        value, states = shards.evaluate(batch, carried(shards.model, states, batch))
+        total += value * batch.tokens
         tokens += batch.tokens
     return total / max(tokens, 1)
 
 
-def diagnosis(run: Run, value: float, grads: dict[str, ndarray]) -> str:
+def diagnosis(run: Run, grads: Arrays, what: str) -> str:
     """Where the numbers stopped being numbers."""
     bad = [path for path, array in run.model.params.items() if not np.isfinite(array).all()]
     bad += [f"the gradient of {path}" for path, g in grads.items() if not np.isfinite(g).all()]
-    where = ", ".join(bad[:4]) or "the loss alone"
+    where = f"; not finite: {', '.join(bad[:4])}" if bad else ""
     return (
-        f"the loss is {value} at step {run.step + 1}: not finite in {where}. "
-        f"Lower the learning rate (now {run.optimizer.learning_rate}) or the clipping limit"
+        f"at step {run.step + 1} {what}{where}. "
+        f"Lower the learning rate (now {run.optimizer.learning_rate:g}) or the clipping limit"
     )

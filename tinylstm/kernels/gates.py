@@ -34,7 +34,9 @@ def cell_forward(typing, z, z0, bias, c_prev, p0, c, c0, h, h0, n):  # type: ign
             for _ in range(3):
                 units.append(builder.add(units[-1], n))
             at = [builder.add(z0, unit) for unit in units]
-            zi, zf, zg, zo = (z.load(p, w) + bias.load(q, w) for p, q in zip(at, units, strict=True))
+            zi, zf, zg, zo = (
+                z.load(p, w) + bias.load(q, w) for p, q in zip(at, units, strict=True)
+            )
             i, f, g, o = sigmoid(zi), sigmoid(zf), tanh(zg), sigmoid(zo)
             cell = f.fma(c_prev.load(builder.add(p0, u), w), i * g)
             for place, gate in zip(at, (i, f, g, o), strict=True):

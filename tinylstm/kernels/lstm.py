@@ -21,8 +21,10 @@ from .tiles import wide as panel_width
 
 
 @njit(nogil=True, cache=True)
-def _forward(x, h, h_in, c, gates, WxP, WhP, b, mask, T, B, D, H, wide):  # type: ignore[no-untyped-def]
-    """All steps. Flat arrays; h and c hold T + 1 states, the first given. h_in is h, or h * mask."""
+def _forward(  # type: ignore[no-untyped-def]
+    x, h, h_in, c, gates, WxP, WhP, b, mask, T, B, D, H, wide
+):
+    """All steps. Flat arrays; h and c hold T + 1 states, the first given; h_in is h or h * mask."""
     n, chunk = 4 * H, max(1, BLOCK_M // B)
     for t in range(T):
         if t % chunk == 0:  # x Wx does not wait for h, and many rows at once cost less

@@ -1,6 +1,6 @@
 """Packing, and the walk over the tiles: any C (M, N) = or += A (M, K) B (K, N), on one thread.
 
-Why this is fast: B stands in panels that are read from front to back; K is cut so that a block of a
+Why this is fast: B is in panels, read from front to back; K is cut so that a block of a
 panel stays in the nearest cache while all rows of A pass it, and M so that those rows stay in the
 second. A row of A is read where it stands; a transposed A is laid into strips, block by block, since
 walking down its columns would touch a memory page at every other step.
@@ -17,7 +17,7 @@ BLOCK_M = 264  # x BLOCK_K: half a megabyte
 
 @njit(nogil=True, cache=True)
 def pack(B, b0, b_k, b_n, K, N, wide, P, p0):  # type: ignore[no-untyped-def]
-    """B (K, N), with strides b_k and b_n, into panels P[p][k][wide]; the last is filled with zeros."""
+    """B (K, N), with strides b_k and b_n, into panels P[p][k][wide], the last padded with 0."""
     for n0 in range(0, N, wide):
         n = min(wide, N - n0)
         start = p0 + n0 * K
@@ -47,7 +47,9 @@ def strips(A, a0, a_k, M, K, S):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def product(A, a0, a_row, a_k, P, p0, p_n, wide, M, K, N, C, c0, c_row, add, S):  # type: ignore[no-untyped-def]
+def product(  # type: ignore[no-untyped-def]
+    A, a0, a_row, a_k, P, p0, p_n, wide, M, K, N, C, c0, c_row, add, S
+):
     """C (M, N) from A (M, K), at a0 with strides a_row and a_k, and panels P, p_n numbers apart.
 
     One of the strides of A is 1. add: whether C's old values count. What the last panel has beyond

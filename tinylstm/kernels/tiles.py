@@ -1,10 +1,9 @@
 """The matrix product: C (M, N) += A (M, K) B (K, N), from a tile of C that stays in registers.
 
-Why this is fast: a tile of ROWS x WIDE numbers of C is held in vector registers while k runs; each k
-costs two vector loads from B and ROWS broadcasts from A, and feeds 2 * ROWS multiply-adds, so that the
-multiply-add units, and not memory, set the pace. B is packed once into column panels, each read from
-front to back, and a weight matrix is packed once for all the steps of a sequence; BLAS packs it anew
-at every call.
+Why this is fast: a tile of ROWS x WIDE numbers of C stays in vector registers while k runs; each k
+costs two vector loads from B and ROWS broadcasts from A, and feeds 2 * ROWS multiply-adds, so that
+the multiply-add units, and not memory, set the pace. B is packed into column panels that are read
+from front to back, a weight matrix once for all steps of a sequence; BLAS packs it at every call.
 
          B: a panel of WIDE columns, [k][WIDE]        AVX-512:  WIDE = 2 x 16 floats, up to 12 rows
                | | | | | | | |                        AVX2:     WIDE = 2 x  8, up to  6
@@ -42,7 +41,7 @@ def _tile(rows: int) -> Any:
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             arrays = [Array(context, builder, signature.args[i], args[i]) for i in (0, 4, 8)]
             offsets = [args[i] for i in (1, 2, 3, 5, 6, 7, 9, 10)]
-            _emit_tile(builder, rows, lanes(signature.args[0].dtype), *arrays, *offsets, args[11])
+            _emit_tile(builder, rows, lanes(signature.args[0].dtype), *arrays, *offsets, args[11])  # type: ignore[call-arg]
             return context.get_dummy_value()
 
         return types.void(A, a0, a_row, a_k, B, b0, b_k, K, C, c0, c_row, add), emit
@@ -103,7 +102,7 @@ def _emit_tile(
                                 if way is adding else total)  # fmt: skip
 
 
-# How the rows of C are dealt out: as many of the largest tiles as fit, then at most one of each other
+# How the rows of C are dealt out: as many of the largest tiles as fit, then one of each other
 SIZES = (6, 4, 2, 1, 1) if BYTES == 32 else (12, 8, 4, 2, 1)  # AVX2 has 16 registers, others 32
 ROWS_A, ROWS_B, ROWS_C, ROWS_D, _ = SIZES
 tile_a, tile_b, tile_c, tile_d, tile_1 = (_tile(rows) for rows in SIZES)

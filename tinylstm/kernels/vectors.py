@@ -3,7 +3,7 @@
 Why this is fast: Numba's loops leave it to the compiler whether, and how wide, to use the vector
 registers; it picks half of AVX-512's width and gives up on loops with a call in them. Here each
 operation is one instruction on W lanes by construction, and a whole gate stays in registers.
-Nothing is specific to a processor: LLVM splits vectors that are wider than the machine's.
+Nothing is specific to a processor: LLVM splits vectors that the machine lacks.
 
 `Vector` reads like the textbook: `f * c + i * g`. Next: gates.py for its use, tiles.py for products.
 """

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .. import functional as F
+from .. import backend
 from .. import recurrent as R
 from ..initializers import glorot_uniform, orthogonal
 from .base import (
@@ -124,12 +124,12 @@ class LSTM(Recurrent):
     def scan(self, x: ndarray, state: State, rng: Rng) -> tuple[ndarray, State, Any]:
         h0, c0 = state
         mask = dropout_mask(rng, h0.shape, self.recurrent_dropout, self.dtype)  # (B, H) or None
-        outputs, h, c, cache = F.lstm_forward(x, h0, c0, **self.params, mask=mask)
+        outputs, h, c, cache = backend.lstm_forward(x, h0, c0, *self.params.values(), mask)
         return outputs, (h, c), cache
 
     def scan_backward(self, dy: ndarray, dstate: State, cache: Any, g: Grads) -> Backward:
         dh, dc = dstate
-        dx, dh0, dc0 = F.lstm_backward(dy, dh, dc, cache, g["Wx"], g["Wh"], g["b"])
+        dx, dh0, dc0 = backend.lstm_backward(dy, dh, dc, cache, g["Wx"], g["Wh"], g["b"])
         return dx, (dh0, dc0)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from .. import backend
 from .base import (
     Backward,
     Forward,
@@ -55,7 +56,7 @@ class Embedding(Layer):
         self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
     ) -> Backward:
         # y[t, b] = table[ids[t, b]]        a token that occurs twice gets both gradients
-        np.add.at(grads["table"], cache, dy)
+        backend.add_rows(grads["table"], cache, dy)
         return None, ()
 
 

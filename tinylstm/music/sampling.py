@@ -41,7 +41,7 @@ def compose(
     seed: int = 0,
     window: int | None = None,
 ) -> ndarray:
-    """Continue `primer`, (T,) or (T, B) ids, by (length,) or (length, B) tokens.
+    """Continue `primer`, (T,) or (T, B) ids; returns (length,) or (length, B).
 
     The state is carried from token to token. With `window`, as in the article, the net instead reads
     the last `window` tokens anew for each one, from a zero state.

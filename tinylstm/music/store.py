@@ -22,22 +22,13 @@ from typing import Any
 import numpy as np
 
 from tinylstm import __version__
-from tinylstm.files import FileError
+from tinylstm.files import FileError, cache_folder
 
 READER = 1  # raise it when reading changes what it makes of the same file
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INT, mtime INT, digest TEXT);
 CREATE TABLE IF NOT EXISTS parsed (key TEXT PRIMARY KEY, facts TEXT, symbols BLOB, signature BLOB);
 """
-
-
-def cache_folder() -> Path:
-    """Where everything that can be computed again is kept."""
-    if named := os.environ.get("TINYLSTM_CACHE"):
-        return Path(named)
-    from platformdirs import user_cache_path
-
-    return user_cache_path("tinylstm", appauthor=False)
 
 
 def reader_version() -> str:

@@ -1,0 +1,134 @@
+"""What is not a recurrence: the loss, the embedding's scatter, and the optimizers' updates.
+
+Why this is fast: each passes over its numbers once and makes no temporary arrays; NumPy's versions
+write and read a new array for every operator in the formula.
+"""
+
+from collections.abc import Callable
+from math import log, sqrt
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy import ndarray
+
+from .gates import exp_minus
+from .pool import empty
+
+
+@njit(nogil=True, cache=True)
+def _softmax(logits, targets, p, N, V):  # type: ignore[no-untyped-def]
+    """p = softmax(logits), row by row; returns the sum of -log p[target]."""
+    total = 0.0
+    for i in range(N):
+        row = i * V
+        m = logits[row]
+        for j in range(1, V):
+            m = max(m, logits[row + j])
+        exp_minus(logits, row, m, p, row, V)
+        s = p[row] * 0
+        for j in range(V):
+            s += p[row + j]
+        for j in range(V):
+            p[row + j] /= s
+        if targets[i] >= 0:
+            total += log(s) + m - logits[row + targets[i]]
+        elif not s >= 0:  # a NaN does not hide in a row that is left out
+            total += s
+    return total
+
+
+@njit(nogil=True, cache=True)
+def _softmax_backward(p, targets, scale, d, N, V):  # type: ignore[no-untyped-def]
+    """d = (p - onehot(target)) * scale, zero where the target is negative."""
+    for i in range(N):
+        row = i * V
+        if targets[i] < 0:
+            for j in range(V):
+                d[row + j] = 0
+        else:
+            for j in range(V):
+                d[row + j] = p[row + j] * scale
+            d[row + targets[i]] -= scale
+
+
+@njit(nogil=True, cache=True)
+def _add_rows(table, ids, rows, U):  # type: ignore[no-untyped-def]
+    for i in range(len(ids)):
+        for j in range(U):
+            table[ids[i] * U + j] += rows[i * U + j]
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _sgd(p, g, v, rate, momentum):  # type: ignore[no-untyped-def]
+    for i in range(len(p)):
+        v[i] = momentum * v[i] - rate * g[i]
+        p[i] += v[i]
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _rmsprop(p, g, s, rate, rho, rest, epsilon):  # type: ignore[no-untyped-def]
+    for i in range(len(p)):
+        s[i] = rho * s[i] + rest * g[i] * g[i]
+        p[i] -= rate * g[i] / sqrt(s[i] + epsilon)
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _adam(p, g, m, v, rate, beta_1, rest_1, beta_2, rest_2, epsilon):  # type: ignore[no-untyped-def]
+    for i in range(len(p)):
+        m[i] = beta_1 * m[i] + rest_1 * g[i]
+        v[i] = beta_2 * v[i] + rest_2 * g[i] * g[i]
+        p[i] -= rate * m[i] / (sqrt(v[i]) + epsilon)
+
+
+def softmax_cross_entropy_forward(
+    logits: ndarray, targets: ndarray, count: int | None = None
+) -> tuple[ndarray, ndarray]:
+    """See `functional.softmax_cross_entropy_forward`."""
+    count = max(int((targets >= 0).sum()), 1) if count is None else count
+    logits, ids = np.ascontiguousarray(logits), np.asarray(targets, np.int64)
+    p = empty(logits.shape, logits.dtype)
+    total = _softmax(logits.ravel(), ids, p.ravel(), *logits.shape)
+    return logits.dtype.type(total / count), p
+
+
+def softmax_cross_entropy_backward(
+    p: ndarray, targets: ndarray, count: int | None = None
+) -> ndarray:
+    """See `functional.softmax_cross_entropy_backward`."""
+    count = max(int((targets >= 0).sum()), 1) if count is None else count
+    d = empty(p.shape, p.dtype)
+    ids, scale = np.asarray(targets, np.int64), p.dtype.type(1 / count)
+    _softmax_backward(np.ascontiguousarray(p).ravel(), ids, scale, d.ravel(), *p.shape)
+    return d
+
+
+def add_rows(table: ndarray, ids: ndarray, rows: ndarray) -> None:
+    """See `backend.add_rows`."""
+    rows = np.ascontiguousarray(rows)
+    _add_rows(table.reshape(-1), np.asarray(ids, np.int64).ravel(), rows.ravel(), table.shape[1])
+
+
+def optimizer_twin(optimizer: Any) -> Callable[..., None] | None:
+    """A function of (p, g, *slots) that does what `optimizer.step` does, or None for a stranger."""
+    o, kind = optimizer, f"{type(optimizer).__module__}.{type(optimizer).__name__}"
+    if kind == "tinylstm.optimizers.SGD":
+        kernel: Any = _sgd
+        numbers = [o.learning_rate, o.momentum]
+    elif kind == "tinylstm.optimizers.RMSprop":
+        kernel, numbers = _rmsprop, [o.learning_rate, o.rho, 1 - o.rho, o.epsilon]
+    elif kind == "tinylstm.optimizers.Adam":
+        rate = o.learning_rate * (1 - o.beta_2**o.steps) ** 0.5 / (1 - o.beta_1**o.steps)
+        kernel = _adam
+        numbers = [rate, o.beta_1, 1 - o.beta_1, o.beta_2, 1 - o.beta_2, o.epsilon]
+    else:
+        return None
+
+    def step(p: ndarray, g: ndarray, *slots: ndarray) -> None:
+        flat = [array.reshape(-1) for array in (p, g, *slots)]
+        if not all(np.shares_memory(a, b) for a, b in zip(flat, (p, *slots), strict=False)):
+            optimizer.step(p, g, *slots)  # not contiguous: a copy would be updated
+        else:
+            kernel(*flat, *(p.dtype.type(number) for number in numbers))
+
+    return step
