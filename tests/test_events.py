@@ -3,6 +3,7 @@
 Real files are those of midi_songs/, and of one folder more if TINYLSTM_MIDI names it.
 """
 
+import doctest
 import os
 from pathlib import Path
 
@@ -275,9 +276,19 @@ def test_only_the_definition_is_stored(tokenizer):
 
 
 def test_the_size_of_the_alphabet():
-    assert 150 <= len(EventTokenizer()) <= 300
-    assert 150 <= len(EventTokenizer(velocities=32)) <= 300
-    assert {kind.value for kind in Kind} >= {n.split("_")[0] for n in BAND.vocabulary}
+    sizes = [
+        len(EventTokenizer()),
+        len(EventTokenizer(velocities=32)),
+        len(EventTokenizer(12, 0, "all")),
+    ]
+    assert sizes == [240, 272, 384]  # docs/tokenizers.md says so
+    assert {kind.value for kind in Kind} == {n.split("_")[0] for n in BAND.vocabulary}
+
+
+def test_the_examples_of_the_docs():
+    page = Path(__file__).parent.parent / "docs" / "tokenizers.md"
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+    assert tried >= 8 and not failed
 
 
 @pytest.mark.parametrize(
