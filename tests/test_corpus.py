@@ -146,14 +146,14 @@ def test_a_damaged_cache_is_rebuilt(songs, cache, damage):
     before = load_corpus(songs, ArticleTokenizer())
     ids = np.array(before.train.ids)
     if damage == "base":
-        (cache / "music.sqlite").write_bytes(b"no data base" * 1000)
+        (cache / "music.1.sqlite").write_bytes(b"no data base" * 1000)
     elif damage == "array":
         next(cache.glob("corpora/*/*train.ids")).write_bytes(b"\0")
     elif damage == "description":
         next(cache.glob("corpora/*/*.json")).write_text('{"files": ')
     else:
         next(cache.glob("corpora/*/*.json")).unlink()
-        with sqlite3.connect(cache / "music.sqlite") as base:
+        with sqlite3.connect(cache / "music.1.sqlite") as base:
             base.execute("UPDATE parsed SET symbols = x'00'")
         base.close()
     after = load_corpus(songs, ArticleTokenizer())

@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
-from music_strategies import TICKS, midi_file, notes, off, on, track
+from music21.midi import MidiTrack
+from music_strategies import TICKS, midi_file, notes, off, on, track, variable_length
 
 from tinylstm.music import DRUMS, Note, UnreadableFileError, read_midi, write_midi
+from tinylstm.music.midi import reading
 from tinylstm.music.notes import SHORTEST
 
 
@@ -113,6 +117,29 @@ def test_other_chunks_and_wrappers_are_passed_over(read):
     header, body = data[:14], data[14:]
     assert times(read(header + b"XFIH\x00\x00\x00\x02ab" + body)) == [(0, 1, 60)]
     assert times(read(b"RIFF\x00\x00\x00\x00RMIDdata\x00\x00\x00\x00" + data)) == [(0, 1, 60)]
+
+
+def test_events_are_music21s_and_long_ones_are_whole(read):
+    text = b"\xff\x01" + variable_length(500) + b"x" * 500
+    music = [(0, text), (0, on(60)), (480, off(60)), (0, text), (0, on(62)), (480, off(62))]
+    chunk = track(*music)[8:]
+    judge = MidiTrack(0)
+    judge.processDataToEvents(chunk)
+    ours = list(reading._events(reading._Reading(Path("a.mid")), 0, chunk))
+    assert [e.getBytes() for _, e in ours] == [e.getBytes() for e in judge.events[1::2]]
+    assert times(read(midi_file(track(*music)))) == [(0, 1, 60), (1, 1, 62)]
+
+
+def test_an_unknown_event_is_passed_over_and_named(read):
+    piece = read(midi_file(track((0, on(60)), (480, off(60)), (0, b"\xf4"), (0, on(62)))))
+    assert times(piece)[0] == (0, 1, 60) and "unknown event at tick 480" in piece.faults[0]
+
+
+def test_a_large_file_takes_seconds(read):
+    events = [event for n in range(30_000) for event in ((9, on(n % 88)), (9, off(n % 88)))]
+    started = time.monotonic()
+    assert len(read(midi_file(track(*events)))) == 30_000
+    assert time.monotonic() - started < 10
 
 
 def test_a_truncated_file_gives_what_it_has_and_says_so(read):

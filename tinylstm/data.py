@@ -52,6 +52,15 @@ class Tokens:
         inside[self.starts] = False
         return np.flatnonzero(inside & (self.targets >= 0))
 
+    def pairs(self, chunk: int = 1 << 20) -> Iterator[tuple[ndarray, ndarray]]:
+        """The same tokens, each behind its predecessor: (n,) and (n,) at a time, never all."""
+        for a in range(1, len(self.ids), chunk):
+            targets = np.asarray(self.targets[a : a + chunk])  # (chunk,)
+            counts = targets >= 0  # (chunk,)
+            first, last = np.searchsorted(self.starts, [a, a + len(targets)])
+            counts[self.starts[first:last] - a] = False
+            yield self.ids[a - 1 : a - 1 + len(targets)][counts], targets[counts]
+
 
 class Lane(NamedTuple):
     """What one stream plays: chunks first to last of some pieces, laid end to end."""
@@ -88,7 +97,7 @@ class Streams:
     ):
         if streams < 1 or steps < 1:
             raise ValueError(f"streams={streams}, steps={steps}: use at least 1 of each")
-        if not len(tokens.continuations()):
+        if not any(len(targets) for _, targets in tokens.pairs()):
             raise ValueError("no piece has two tokens, so there is nothing to predict: add music")
         self.tokens, self.steps, self.seed = tokens, steps, seed
         self.shuffle, self.whole_pieces = shuffle, whole_pieces

@@ -10,9 +10,16 @@ from numpy import ndarray
 from .data import Tokens
 
 
-def unigram_counts(tokens: Tokens, classes: int) -> ndarray:
-    """How often each class is a target, (V,)."""
-    return np.bincount(tokens.targets[tokens.continuations()], minlength=classes)
+def pair_counts(tokens: Tokens, classes: int) -> ndarray:
+    """How often class w follows class v: (V, V), v by w. All that the figures below need.
+
+    >>> pair_counts(Tokens(np.array([0, 1, 0, 1, 1]), np.array([0, 4])), 2).tolist()
+    [[0, 2], [1, 0]]
+    """
+    counts = np.zeros(classes * classes, np.int64)
+    for before, target in tokens.pairs():
+        counts += np.bincount(before * np.int64(classes) + target, minlength=len(counts))
+    return counts.reshape(classes, classes)
 
 
 def unigram_nats(train: Tokens, validation: Tokens, classes: int) -> float:
@@ -22,9 +29,9 @@ def unigram_nats(train: Tokens, validation: Tokens, classes: int) -> float:
     >>> round(unigram_nats(tokens, tokens, 2), 4)
     0.6931
     """
-    counts = unigram_counts(train, classes) + 1  # (V,)
-    p = counts / counts.sum()  # (V,)
-    return float(-np.log(p[validation.targets[validation.continuations()]]).mean())
+    counts = pair_counts(train, classes).sum(axis=0) + 1  # (V,)
+    judged = pair_counts(validation, classes).sum(axis=0)  # (V,)
+    return float(-(judged * np.log(counts / counts.sum())).sum() / judged.sum())
 
 
 def bigram_nats(train: Tokens, validation: Tokens, classes: int) -> float:
@@ -38,17 +45,16 @@ def bigram_nats(train: Tokens, validation: Tokens, classes: int) -> float:
     >>> bigram_nats(tokens, tokens, 2) < 0.02
     True
     """
-    counts = unigram_counts(train, classes) + 1  # (V,)
+    pairs = pair_counts(train, classes)  # (V, V)
+    counts = pairs.sum(axis=0) + 1  # (V,)
     p = counts / counts.sum()  # (V,)
-    follows = train.continuations()
-    pairs = np.bincount(
-        train.ids[follows - 1] * np.int64(classes) + train.targets[follows],
-        minlength=classes * classes,
-    ).reshape(classes, classes)  # (V, V)
     seen = pairs.sum(axis=1)  # (V,)
-    follows = validation.continuations()
-    before, target = validation.ids[follows - 1], validation.targets[follows]  # (n,), (n,)
+    judged = pair_counts(validation, classes)  # (V, V)
+    before, target = judged.nonzero()  # (n,), (n,)
+    weights = judged[before, target] / judged.sum()  # (n,)
     return min(
-        float(-np.log((pairs[before, target] + k * p[target]) / (seen[before] + k)).mean())
+        float(
+            -(weights * np.log((pairs[before, target] + k * p[target]) / (seen[before] + k))).sum()
+        )
         for k in 2.0 ** np.arange(-3, 16)
     )

@@ -35,7 +35,10 @@ class Problem:
         self.x = np.array(x, kind) if np.asarray(x).dtype.kind in "fc" else np.asarray(x)
         self.targets, self.loss, self.seed, self.training = targets, loss, seed, training
         for array in self.net.params.values():
-            array[...] = 0.5 * rng.standard_normal(array.shape)
+            # not small, so that every path counts; but a large net with large weights is chaos, of
+            # which no finite difference tells anything
+            rows = array.shape[0] if array.ndim > 1 else 1
+            array[...] = min(0.5, rows**-0.5) * rng.standard_normal(array.shape)
         self.states = [
             tuple((0.5 * rng.standard_normal(array.shape)).astype(kind) for array in state)
             for state in self.net.initial_states(self.x.shape[1])

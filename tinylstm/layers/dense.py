@@ -22,7 +22,7 @@ from .base import (
 
 def relu(z: ndarray) -> ndarray:
     """max(z, 0); of a complex number the real part decides, and NaN stays NaN."""
-    return np.where(z.real < 0, np.zeros_like(z), z)
+    return np.where(z.real <= 0, np.zeros_like(z), z)
 
 
 def relu_backward(dy: ndarray, y: ndarray) -> ndarray:

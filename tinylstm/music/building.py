@@ -123,7 +123,7 @@ def build(
     held_out = train
     if parts[1]:
         held_out = open_tokens(place, "validation", description["validation"]["lengths"])
-    if len(held_out.continuations()):
+    if any(len(targets) for _, targets in held_out.pairs()):
         report.unigram_nats = unigram_nats(train, held_out, len(tokenizer))
         report.bigram_nats = bigram_nats(train, held_out, len(tokenizer))
     description["report"] = report.to_config()

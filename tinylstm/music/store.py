@@ -25,6 +25,7 @@ from tinylstm import __version__
 from tinylstm.files import FileError, cache_folder
 
 READER = 1  # raise it when reading changes what it makes of the same file
+_LAYOUT = 1  # raise it with the tables
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INT, mtime INT, digest TEXT);
 CREATE TABLE IF NOT EXISTS parsed (key TEXT PRIMARY KEY, facts TEXT, symbols BLOB, signature BLOB);
@@ -67,7 +68,7 @@ class Store:
     """Parsed files by content hash, tokenizer and version; file hashes by path, size and time."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.path = (folder or cache_folder()) / "music.sqlite"
+        self.path = (folder or cache_folder()) / f"music.{_LAYOUT}.sqlite"
         self._version = reader_version()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from tinylstm.music.midi.errors import UnreadableFileError
 from tinylstm.music.notes import DRUMS, LONGEST, SHORTEST, Note, Piece
 
 DRUM_CHANNEL = 10
+_AT_ONCE = 64  # bytes: more than any event but long texts
 
 
 def read_midi(path: str | os.PathLike[str], name: str | None = None) -> Piece:
@@ -113,18 +114,9 @@ def _track_chunks(reading: _Reading, data: bytes) -> Iterator[bytes]:
 
 
 def _decode_track(reading: _Reading, index: int, chunk: bytes) -> None:
-    """Decode one track with music21; keep its notes for later, and what it says of the piece."""
-    from music21.midi import MidiException, MidiTrack
-
-    track = MidiTrack(index)
-    try:
-        track.processDataToEvents(chunk)
-    except (MidiException, ValueError, IndexError, TypeError) as error:
-        # what music21 decoded before the fault stays in track.events
-        count = len(track.events) // 2
-        reading.faults.append(f"track {index + 1} is damaged after {count} events ({error})")
+    """Sort the events of a track: notes for later, what they say of the piece at once."""
     notes, end = [], 0
-    for end, event in _timed_events(reading, index, track.events):
+    for end, event in _events(reading, index, chunk):
         kind = event.type.name
         if kind == "PROGRAM_CHANGE":
             reading.programs[event.channel].append((end, event.data))
@@ -138,15 +130,56 @@ def _decode_track(reading: _Reading, index: int, chunk: bytes) -> None:
     reading.tracks.append((notes, end))
 
 
-def _timed_events(reading: _Reading, index: int, events: list[Any]) -> Iterator[tuple[int, Any]]:
-    """Events with their time in ticks; music21 alternates delta times and events."""
-    ticks = 0
-    for delta, event in zip(events[::2], events[1::2], strict=False):
-        ticks += delta.time
+def _events(reading: _Reading, index: int, chunk: bytes) -> Iterator[tuple[int, Any]]:
+    """Decode a track with music21: its events, and their times in ticks.
+
+    It does what music21's ``MidiTrack.read`` does, but hands each event the next few bytes instead
+    of all: a megabyte takes seconds and not minutes, because nothing long is copied.
+    """
+    from music21.midi import MidiEvent, MidiException, getVariableLengthNumber
+
+    place, ticks, count, status = 0, 0, 0, None
+    while place < len(chunk):
+        event = MidiEvent()
+        event.lastStatusByte = status
+        try:
+            delta, _ = getVariableLengthNumber(chunk[place : place + _AT_ONCE])
+            place += _length_of_number(chunk, place)
+            try:
+                place = _read_event(event, chunk, place)
+            except MidiException:  # no such event: passed over, as music21 does
+                reading.faults.append(f"track {index + 1} has an unknown event at tick {ticks}")
+                continue
+        except (MidiException, ValueError, IndexError, TypeError) as error:
+            why = f"track {index + 1} is damaged after {count} events ({error})"
+            reading.faults.append(why)
+            return
+        ticks += delta
+        count += 1
+        status = event.lastStatusByte
         if ticks > LONGEST * reading.ticks:
             reading.faults.append(f"track {index + 1} jumps to tick {ticks}")
             return
-        yield ticks, event
+        if event.type is not None:
+            yield ticks, event
+
+
+def _length_of_number(chunk: bytes, place: int) -> int:
+    """How many bytes a variable-length number takes: all but its last have the high bit set."""
+    end = place
+    while chunk[end] & 0x80:
+        end += 1
+    return end + 1 - place
+
+
+def _read_event(event: Any, chunk: bytes, place: int) -> int:
+    """Let an event read itself from `place` on; where the next one begins."""
+    for size in (_AT_ONCE, len(chunk)):
+        window = chunk[place : place + size]
+        rest = event.read(window)
+        if rest or place + len(window) == len(chunk):
+            return place + len(window) - len(rest)
+    return len(chunk)
 
 
 def _pair_notes(reading: _Reading, index: int, events: list[tuple[int, Any]], end: int) -> None:

@@ -1,0 +1,130 @@
+"""What the properties are tried on: nets of every kind, with inputs and targets that fit them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tinylstm.layers import (
+    GRU,
+    LSTM,
+    Activation,
+    BatchNormalization,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+    OneHot,
+    ScaledInteger,
+    SimpleRNN,
+    TiedDense,
+)
+from tinylstm.losses import BinaryCrossentropy, CategoricalCrossentropy
+from tinylstm.model import Sequential
+
+sizes = st.integers(1, 4)
+seeds = st.integers(0, 2**32 - 1)
+rates = st.sampled_from([0.0, 0.25, 0.5])
+activations = st.sampled_from([None, "relu", "tanh", "sigmoid", "softmax"])
+kinds = st.sampled_from([np.float32, np.float64])
+
+VOCABULARY = 5
+
+
+@dataclass
+class Case:
+    """A net and a batch for it. With `loss` None the check weights the outputs at random."""
+
+    net: Sequential
+    x: np.ndarray
+    targets: np.ndarray | None
+    loss: Any
+    seed: int
+
+    def __repr__(self) -> str:
+        return f"{self.net.layers} x {self.x.dtype} {self.x.shape}, {self.loss}, seed {self.seed}"
+
+
+lstms = st.builds(
+    LSTM,
+    sizes,
+    st.just(True),
+    forget_bias=st.floats(-1, 2),
+    recurrent_dropout=rates,
+)
+recurrents = st.one_of(
+    lstms,
+    st.builds(GRU, sizes, st.just(True)),
+    st.builds(SimpleRNN, sizes, st.just(True)),
+)
+stepwise = st.one_of(  # layers that treat every step alike, and keep (T, B, features)
+    st.builds(Dense, sizes, activations),
+    st.builds(Activation, activations),
+    st.builds(Dropout, rates),
+    st.builds(BatchNormalization, st.sampled_from([0.0, 0.9]), st.sampled_from([1e-3, 0.1])),
+)
+hidden = st.one_of(recurrents, stepwise, st.builds(Bidirectional, recurrents))
+
+
+@st.composite
+def last_layers(draw):
+    """A layer with memory of which only the last output is kept."""
+    layer = draw(recurrents)
+    layer.return_sequences = False
+    return Bidirectional(layer) if draw(st.booleans()) else layer
+
+
+@st.composite
+def nets(draw, dtype=np.float64, layers=hidden, longest=2):
+    """One or two hidden layers; ids or numbers go in, sequences or last outputs come out."""
+    chain = draw(st.lists(layers, min_size=1, max_size=longest))
+    begin = draw(st.sampled_from([None, Embedding, OneHot, ScaledInteger]))
+    size = None
+    if begin is None:
+        size = draw(sizes)
+    elif begin is Embedding:
+        chain.insert(0, Embedding(VOCABULARY, draw(sizes)))
+    else:
+        chain.insert(0, begin(VOCABULARY))
+    if begin is Embedding and draw(st.booleans()):
+        chain += [Dense(chain[0].units), TiedDense(chain[0])]
+    elif layers is hidden and draw(st.booleans()):
+        chain.append(draw(last_layers()))
+    return Sequential(chain, size, draw(seeds), dtype)
+
+
+@st.composite
+def inputs(draw, net, kind=None):
+    """Ids or numbers (T, B, D) for a net."""
+    rng, shape = np.random.default_rng(draw(seeds)), (draw(sizes), draw(sizes))
+    if hasattr(net.layers[0], "vocabulary"):
+        return rng.integers(net.layers[0].vocabulary, size=shape)
+    scale = draw(st.sampled_from([0.0, 0.1, 1.0, 3.0]))
+    return (scale * rng.standard_normal((*shape, net.input_size))).astype(kind or net.dtype)
+
+
+@st.composite
+def cases(draw, dtype=np.float64, **options):
+    """A net, a batch and perhaps a loss with its targets."""
+    net = draw(nets(dtype, **options))
+    x, seed = draw(inputs(net)), draw(seeds)
+    rng, y = np.random.default_rng(seed), net.forward(x)[0]
+    kind = draw(st.sampled_from(["none", "categorical", "smoothed", "one-hot", "binary"]))
+    targets = rng.integers(-1, y.shape[-1], size=y.shape[:-1])
+    if kind == "none":
+        return Case(net, x, None, None, seed)
+    if kind == "binary":
+        return Case(net, x, rng.random(y.shape).round(1), BinaryCrossentropy(), seed)
+    if kind == "one-hot":
+        targets = np.eye(y.shape[-1])[np.maximum(targets, 0)]
+    loss = CategoricalCrossentropy(0.2 if kind == "smoothed" else 0.0)
+    return Case(net, x, targets, loss, seed)
+
+
+def random_states(net, batch, rng):
+    """A state for each layer that is not zero."""
+    return [
+        tuple((0.5 * rng.standard_normal(a.shape)).astype(net.dtype) for a in state)
+        for state in net.initial_states(batch)
+    ]

@@ -1,0 +1,179 @@
+"""Losses against the slow formulas, their gradients, and what they refuse."""
+
+import re
+
+import naive
+import numpy as np
+import pytest
+
+from tinylstm.losses import L2, BinaryCrossentropy, CategoricalCrossentropy, NotFiniteError
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def says(message):
+    return f"^{re.escape(message)}$"
+
+
+def derivative(criterion, logits, targets, count=None):
+    """By complex step, entry by entry."""
+    found = np.zeros(logits.shape)
+    for index in np.ndindex(*logits.shape):
+        moved = logits.astype(complex)
+        moved[index] += 1e-20j
+        found[index] = criterion.forward(moved, targets, count)[0].imag / 1e-20
+    return found
+
+
+def close(ours, wanted):
+    np.testing.assert_allclose(ours, wanted, rtol=1e-13, atol=1e-15)
+
+
+TARGETS = np.array([[2, -1], [0, 3], [-1, 1]])  # (3, 2)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+@pytest.mark.parametrize("count", [None, 11])
+def test_categorical(smoothing, count):
+    criterion, logits = CategoricalCrossentropy(smoothing), numbers(3, 2, 4)
+    loss, cache = criterion.forward(logits, TARGETS, count)
+    slow = naive.cross_entropy(logits.reshape(-1, 4), TARGETS.ravel(), smoothing)
+    close(loss, slow if count is None else slow * 4 / 11)
+    assert cache.divisor == (4 if count is None else 11)
+    assert cache.p.shape == logits.shape
+    dlogits = criterion.backward(cache)
+    close(dlogits, derivative(criterion, logits, TARGETS, count))
+    assert (criterion.backward(cache) == dlogits).all()  # the cache is left alone
+    assert criterion.count(TARGETS) == 4
+
+
+def test_one_hot_targets_are_their_classes():
+    criterion, logits = CategoricalCrossentropy(), numbers(3, 4)
+    classes = np.array([1, 0, 3])
+    loss, cache = criterion.forward(logits, np.eye(4)[classes])
+    assert loss == criterion.forward(logits, classes)[0]
+    assert (cache.targets == classes).all()
+    assert criterion.count(np.eye(4)[classes]) == 3
+
+
+def test_no_targets_no_loss():
+    criterion, logits = CategoricalCrossentropy(0.1), numbers(2, 4)
+    loss, cache = criterion.forward(logits, np.array([-1, -1]))
+    assert loss == 0 and cache.divisor == 1 and not criterion.backward(cache).any()
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize(
+    ("criterion", "targets"),
+    [
+        (CategoricalCrossentropy(), TARGETS),
+        (CategoricalCrossentropy(0.1), TARGETS),
+        (BinaryCrossentropy(), np.abs(np.tanh(numbers(3, 2, 4)))),
+    ],
+)
+def test_gradients_have_the_type_of_the_logits(criterion, targets, kind):
+    _, cache = criterion.forward(numbers(3, 2, 4).astype(kind), targets)
+    assert criterion.backward(cache).dtype == kind
+
+
+@pytest.mark.parametrize("count", [None, 5])
+def test_binary(count):
+    criterion, logits, targets = BinaryCrossentropy(), numbers(3, 4), np.abs(np.tanh(numbers(3, 4)))
+    loss, cache = criterion.forward(logits, targets, count)
+    slow = naive.binary_cross_entropy(logits, targets)
+    close(loss, slow if count is None else slow * 12 / 5)
+    close(criterion.backward(cache), derivative(criterion, logits, targets, count))
+    assert criterion.count(targets) == 12 and cache.divisor == (12 if count is None else 5)
+
+
+def test_binary_of_huge_logits_is_finite():
+    criterion = BinaryCrossentropy()
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        loss, cache = criterion.forward(np.array([-1e4, 1e4, 1e4]), np.array([0.0, 1.0, 0.0]))
+    assert loss == 1e4 / 3
+    close(criterion.backward(cache), [0, 0, 1 / 3])
+    assert criterion.forward(np.zeros(1), np.zeros(1))[0] == np.log(2)
+
+
+def test_l2_penalises_matrices_and_adds_to_the_gradients():
+    params = {"a.W": numbers(2, 3), "a.b": numbers(3), "b.W": numbers(4, 1)}
+    grads = {name: np.full_like(p, 0.5) for name, p in params.items()}
+    penalty = L2(0.1)
+    penalty.backward(params, grads)
+    close(penalty.forward(params), 0.1 * ((params["a.W"] ** 2).sum() + (params["b.W"] ** 2).sum()))
+    close(grads["a.W"], 0.5 + 0.2 * params["a.W"])
+    close(grads["b.W"], 0.5 + 0.2 * params["b.W"])
+    close(grads["a.b"], 0.5)
+    moved = {"W": params["a.W"] + 0j}
+    moved["W"][1, 2] += 1e-20j
+    close(penalty.forward(moved).imag / 1e-20, 0.2 * params["a.W"][1, 2])
+    assert L2(0).forward(params) == 0
+
+
+WANTS = "a loss wants logits (..., V), floats and at least one, got"
+REFUSED = [
+    (lambda: CategoricalCrossentropy(1), "label_smoothing is 1: use a number in [0, 1)"),
+    (lambda: CategoricalCrossentropy(-0.1), "label_smoothing is -0.1: use a number in [0, 1)"),
+    (lambda: L2(-1), "L2 rate is -1: use 0 or a positive number"),
+    (lambda: L2(np.nan), "L2 rate is nan: use 0 or a positive number"),
+    *(
+        (lambda c=criterion, x=logits: c.forward(x, np.zeros(1, int)), f"{WANTS} {got}")
+        for criterion in (CategoricalCrossentropy(), BinaryCrossentropy())
+        for logits, got in (
+            ([1.0], "<class 'list'>"),
+            (np.array([1]), "int64 (1,)"),
+            (np.zeros((0, 4)), "float64 (0, 4)"),
+        )
+    ),
+    (
+        lambda: CategoricalCrossentropy().forward(numbers(3, 4), np.zeros(2, int)),
+        "targets (2,) do not fit logits (3, 4): want class numbers (3,) or one-hot (3, 4)",
+    ),
+    (
+        lambda: CategoricalCrossentropy().forward(numbers(2, 4), np.array([1, 4])),
+        "target 4 is outside the 4 classes of the logits",
+    ),
+    *(
+        (
+            lambda t=targets: CategoricalCrossentropy().forward(numbers(1, 3), np.array([t])),
+            "targets are neither integers nor one-hot vectors: use class numbers",
+        )
+        for targets in ([0.5, 0.5, 0.0], [1.0, 1.0, 0.0], [0.0] * 3, [np.nan, 1.0, 0.0])
+    ),
+    (
+        lambda: BinaryCrossentropy().forward(numbers(2, 4), np.zeros(4)),
+        "targets (4,) do not fit logits (2, 4)",
+    ),
+    *(
+        (
+            lambda t=target: BinaryCrossentropy().forward(numbers(1, 1), np.array([[t]])),
+            "targets of BinaryCrossentropy are not all in [0, 1]",
+        )
+        for target in (-0.1, 1.1, np.nan)
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSED)
+def test_what_does_not_fit_is_named(call, message):
+    with pytest.raises(ValueError, match=says(message)):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("criterion", "targets", "huge"),
+    [
+        (CategoricalCrossentropy(), np.array([1]), [[1.5e308, -1.5e308]]),
+        (BinaryCrossentropy(), np.zeros((1, 2)), [[1.5e308, 1.5e308]]),
+    ],
+)
+def test_a_loss_that_is_no_number_is_named(criterion, targets, huge):
+    message = "the loss is nan: logits hold nan at (0, 1)"
+    with pytest.raises(NotFiniteError, match=says(message)):
+        criterion.forward(np.array([[0.0, np.nan]]), targets)
+    message = "the loss is inf: logits are too large"
+    with np.errstate(over="ignore"), pytest.raises(NotFiniteError, match=says(message)):
+        criterion.forward(np.array(huge), targets)
+    assert issubclass(NotFiniteError, ValueError)

@@ -1,0 +1,266 @@
+"""Sequential: parameters by path, state and gradients through the chain, files that fit."""
+
+import re
+
+import numpy as np
+import pytest
+
+from tinylstm.files import FileError, save_arrays
+from tinylstm.gradcheck import gradcheck
+from tinylstm.layers import (
+    GRU,
+    LSTM,
+    Activation,
+    BatchNormalization,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+    OneHot,
+    ScaledInteger,
+    SimpleRNN,
+    TiedDense,
+)
+from tinylstm.layers.base import Layer
+from tinylstm.losses import CategoricalCrossentropy
+from tinylstm.model import Sequential
+
+
+def says(message):
+    return f"^{re.escape(message)}$"
+
+
+def tied(seed=0, dtype=np.float64):
+    table = Embedding(6, 3)
+    layers = [table, LSTM(4, True), GRU(3, True), BatchNormalization(0.5), TiedDense(table)]
+    return Sequential(layers, seed=seed, dtype=dtype)
+
+
+def plain(seed=0):
+    return Sequential([LSTM(4, True), LSTM(3, True), Dense(5)], 2, seed, np.float64)
+
+
+IDS = np.array([[0, 1], [5, 2], [1, 3], [4, 4]])
+X = np.random.default_rng(0).standard_normal((4, 2, 2))
+
+
+def test_parameters_by_path():
+    model = plain()
+    assert list(model.params) == [
+        "lstm_1.Wx", "lstm_1.Wh", "lstm_1.b", "lstm_2.Wx", "lstm_2.Wh", "lstm_2.b",
+        "dense_1.W", "dense_1.b",
+    ]  # fmt: skip
+    assert model.params["lstm_2.Wh"] is model.layers[1].params["Wh"]
+    assert model.output_sizes == [4, 3, 5]
+    for path, gradient in model.zero_grads().items():
+        assert gradient.shape == model.params[path].shape and not gradient.any()
+    assert {p.dtype for p in model.params.values()} == {np.dtype(np.float64)}
+    assert Sequential([Dense(1)], 1).dtype == np.float32
+
+
+def test_same_seed_same_parameters():
+    for path, array in plain().params.items():
+        assert (plain().params[path] == array).all()
+    assert (plain().params["lstm_1.Wx"] != plain(1).params["lstm_1.Wx"]).any()
+
+
+def test_forward_and_backward_are_the_layers_in_turn():
+    model = plain()
+    states = [tuple(a + 0.1 for a in s) for s in model.initial_states(2)]
+    y, final, caches = model.forward(X, states)
+    h, s1, c1 = model.layers[0].forward(X, states[0])
+    k, s2, c2 = model.layers[1].forward(h, states[1])
+    wanted, s3, c3 = model.layers[2].forward(k)
+    assert (y == wanted).all() and s3 == ()
+    for ours, theirs in zip([*final[0], *final[1]], [*s1, *s2], strict=True):
+        assert (ours == theirs).all()
+    grads, dfinal = model.zero_grads(), [tuple(a * 3 for a in s) for s in final]
+    dx, dstates = model.backward(y, caches, grads, dfinal)
+    own = [{n: np.zeros_like(p) for n, p in layer.params.items()} for layer in model.layers]
+    dk, _ = model.layers[2].backward(y, c3, own[2])
+    dh, d2 = model.layers[1].backward(dk, c2, own[1], dfinal[1])
+    wanted_dx, d1 = model.layers[0].backward(dh, c1, own[0], dfinal[0])
+    assert (dx == wanted_dx).all() and len(dstates) == 3
+    assert (dstates[0][0] == d1[0]).all() and (dstates[1][1] == d2[1]).all()
+    for layer, mine in zip(model.layers, own, strict=True):
+        for name, gradient in mine.items():
+            assert (grads[f"{layer.name}.{name}"] == gradient).all()
+
+
+def test_the_whole_net_with_its_loss():
+    report = gradcheck(tied(), IDS, (IDS + 1) % 6, CategoricalCrossentropy())
+    assert report.ok and len(report.rows) == 14, str(report)
+
+
+def test_a_tie_is_one_array():
+    model = tied()
+    table = model.params["embedding_1.table"]
+    assert "tieddense_1.table" not in model.params and "tieddense_1.b" in model.params
+    assert model.layers[-1].params["table"] is table
+    y, _, caches = model.forward(IDS)
+    grads = model.zero_grads()
+    model.backward(np.ones_like(y), caches, grads)
+    own = {"table": np.zeros_like(table), "b": np.zeros(6)}
+    model.layers[-1].backward(np.ones_like(y), caches[-1], own)
+    assert not np.allclose(own["table"], grads["embedding_1.table"])  # the lookup's part as well
+    table += 1
+    assert (model.layers[-1].params["table"] == table).all()
+
+
+def test_statistics_are_weights_that_no_gradient_changes():
+    model = tied()
+    assert sorted(model.statistics) == [
+        "batchnormalization_1.mean",
+        "batchnormalization_1.variance",
+    ]
+    assert set(model.weights) == set(model.params) | set(model.statistics)
+    caches = model.forward(IDS, rng=np.random.default_rng(0))[2]
+    before = model.statistics["batchnormalization_1.mean"].copy()
+    model.update_statistics(caches)
+    assert (model.statistics["batchnormalization_1.mean"] != before).all()
+    with pytest.raises(ValueError, match="zip"):
+        model.update_statistics(caches[:-1])
+
+
+def test_predict_is_batch_first():
+    y, _, _ = plain().forward(X)
+    assert (plain().predict(np.swapaxes(X, 0, 1)) == np.swapaxes(y, 0, 1)).all()
+    last = Sequential([LSTM(4), Dense(3)], 2, dtype=np.float64)
+    assert last.predict(np.swapaxes(X, 0, 1)).shape == (2, 3)
+
+
+def test_summary():
+    lines = tied().summary().splitlines()
+    assert lines == [
+        "layer                   type                 output       parameters",
+        "embedding_1             Embedding            (B, T, 3)            18",
+        "lstm_1                  LSTM                 (B, T, 4)           128",
+        "gru_1                   GRU                  (B, T, 3)            81",
+        "batchnormalization_1    BatchNormalization   (B, T, 3)             6",
+        "tieddense_1             TiedDense            (B, T, 6)             6",
+        "total                                                            239",
+    ]
+    big = Sequential([LSTM(100), Dense(1)], 100).summary()
+    assert "(B, 100)" in big and "80,400" in big and big.endswith("80,501")
+
+
+EVERY = [
+    OneHot(6),
+    Dense(3, "tanh"),
+    Dropout(0.25),
+    Bidirectional(SimpleRNN(2, return_sequences=True)),
+    Activation("relu"),
+    BatchNormalization(0.9, 0.01),
+    GRU(3, return_sequences=True),
+    LSTM(3, forget_bias=2.0, recurrent_dropout=0.5),
+    Dense(4),
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "x"),
+    [
+        (Sequential(EVERY, dtype=np.float64), IDS.T),
+        (Sequential([ScaledInteger(6), LSTM(2)]), IDS.T),
+        (tied(), IDS.T),
+        (plain(), np.swapaxes(X, 0, 1)),
+    ],
+)
+def test_a_saved_model_is_the_same_model(model, x, tmp_path):
+    rng = np.random.default_rng(1)
+    for array in model.weights.values():
+        array[...] = rng.random(array.shape)
+    model.save(tmp_path / "m.npz", note="kept")
+    again = Sequential.load(tmp_path / "m.npz")
+    assert again.config() == model.config()
+    assert again.dtype == model.dtype and again.input_size == model.input_size
+    assert list(again.weights) == list(model.weights)
+    for path, array in model.weights.items():
+        assert (again.weights[path] == array).all()
+        assert again.weights[path].dtype == array.dtype
+    assert (again.predict(x) == model.predict(x)).all()
+
+
+def test_a_loaded_tie_is_still_a_tie(tmp_path):
+    tied().save(tmp_path / "m.npz")
+    again = Sequential.load(tmp_path / "m.npz")
+    assert again.layers[-1].params["table"] is again.layers[0].params["table"]
+
+
+def test_weights_that_do_not_fit_are_all_refused():
+    model = plain()
+    before = {path: array.copy() for path, array in model.params.items()}
+    wrong = {**before, "lstm_1.b": np.zeros(3), "new.W": np.zeros(1)}
+    del wrong["dense_1.W"]
+    with pytest.raises(ValueError, match=says(
+        "weights do not fit the model: no dense_1.W; unknown new.W; lstm_1.b is (3,), not (16,)"
+    )):  # fmt: skip
+        model.set_weights(wrong)
+    for path, array in before.items():
+        assert (model.params[path] == array).all()
+
+
+def test_set_params_leaves_the_statistics():
+    model = tied()
+    model.layers[3].statistics["mean"][...] = 7
+    model.set_params({path: np.zeros_like(array) for path, array in model.params.items()})
+    assert (model.statistics["batchnormalization_1.mean"] == 7).all()
+    assert not any(array.any() for array in model.params.values())
+    with pytest.raises(ValueError, match="no embedding_1"):
+        model.set_params({})
+
+
+def test_files_that_hold_no_model_are_named(tmp_path):
+    path = tmp_path / "m.npz"
+    config = plain().config()
+    first = config["layers"][0]
+    for description, message in [
+        ({}, "'model'"),
+        ({"model": {**config, "layers": []}}, "Sequential needs at least one layer"),
+        ({"model": {**config, "layers": [{**first, "type": "X"}]}}, "unknown layer type 'X'"),
+        ({"model": {**config, "layers": [{**first, "more": 1}]}}, "more"),
+        ({"model": config}, "weights do not fit the model: no lstm_1.Wx"),
+    ]:
+        save_arrays(path, {"optimizer/m": np.zeros(1)}, description)
+        with pytest.raises(FileError) as error:
+            Sequential.load(path)
+        assert str(error.value).startswith(f"{path} holds no model that fits: ")
+        assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Sequential([]), "Sequential needs at least one layer"),
+        (
+            lambda: Sequential([layer := Layer(), layer]),
+            "two layers are called layer_1: a layer stands only once",
+        ),
+        (
+            lambda: plain().forward(np.array([[[0.0, np.nan]]])),
+            "the input of lstm_1 holds nan at (0, 0, 1): clean the data",
+        ),
+        (
+            lambda: plain().forward(X[:0]),
+            "lstm_1 wants a float array (T, B, 2) with at least one number, got float64 (0, 2, 2)",
+        ),
+        (
+            lambda: Sequential([LSTM(2), LSTM(2)], 2, dtype=np.float64).forward(X),
+            "lstm_2 wants a float array (T, B, 2), got float64 (2, 2): "
+            "check the layer before it, or transpose",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(make, message):
+    with pytest.raises(ValueError, match=says(message)):
+        make()
+
+
+def test_names_are_kept_where_they_are_given():
+    a, b = Dense(2), Dense(2)
+    a.name = "first"
+    assert list(Sequential([a, b], 2).params) == ["first.W", "first.b", "dense_2.W", "dense_2.b"]
+    with pytest.raises(ValueError, match="zip"):
+        plain().forward(X, [None])
+    with pytest.raises(ValueError, match="zip"):
+        plain().backward(X, [None], {})

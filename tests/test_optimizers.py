@@ -1,0 +1,145 @@
+"""Optimizers against their formulas for one number, over many steps: one would hide a missing t."""
+
+import re
+
+import naive
+import numpy as np
+import pytest
+
+from tinylstm.optimizers import (
+    OPTIMIZERS,
+    SGD,
+    Adam,
+    Optimizer,
+    RMSprop,
+    clip_by_global_norm,
+    global_norm,
+)
+
+GRADIENTS = [0.3, -1.2, 0.7, 0.7, 2.5, -0.1]
+
+
+def run(optimizer, gradients=GRADIENTS, begin=0.5):
+    """The parameter after each gradient in turn, from two arrays at once that must not mix."""
+    params = {"a": np.array([begin]), "b": np.array([[begin, begin]])}
+    for g in gradients:
+        optimizer.update(params, {"a": np.array([g]), "b": np.array([[g, -g]])})
+    assert params["b"][0, 0] == params["a"][0]
+    return params["a"][0]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "formula", "arguments"),
+    [
+        (SGD(0.1), naive.sgd, (0.1, 0.0)),
+        (SGD(), naive.sgd, (0.01, 0.0)),
+        (SGD(0.1, momentum=0.8), naive.sgd, (0.1, 0.8)),
+        (RMSprop(0.1), naive.rmsprop, (0.1, 0.9, 1e-7)),
+        (RMSprop(), naive.rmsprop, (0.001, 0.9, 1e-7)),
+        (RMSprop(0.1, rho=0.6, epsilon=0.1), naive.rmsprop, (0.1, 0.6, 0.1)),
+        (Adam(0.1), naive.adam, (0.1, 0.9, 0.999, 1e-7)),
+        (Adam(), naive.adam, (0.001, 0.9, 0.999, 1e-7)),
+        (Adam(0.1, 0.7, 0.8, 0.1), naive.adam, (0.1, 0.7, 0.8, 0.1)),
+    ],
+)
+def test_the_formula_step_by_step(optimizer, formula, arguments):
+    if formula is naive.adam and arguments[-1] == 0.1:
+        # Keras folds the corrections into the rate; then its epsilon is the paper's epsilon hat
+        assert arguments[-1] == optimizer.epsilon
+    np.testing.assert_allclose(run(optimizer), formula(0.5, GRADIENTS, *arguments), rtol=1e-13)
+    assert optimizer.steps == len(GRADIENTS)
+
+
+def test_defaults_are_keras():
+    assert SGD().config() == {"learning_rate": 0.01, "momentum": 0.0}
+    assert RMSprop().config() == {"learning_rate": 0.001, "rho": 0.9, "epsilon": 1e-7}
+    assert Adam().config() == {
+        "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7,
+    }  # fmt: skip
+    assert repr(SGD()) == "SGD(learning_rate=0.01, momentum=0.0)"
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values())
+def test_what_is_remembered_is_in_slots(kind):
+    optimizer = kind(0.1)
+    assert optimizer.steps == 0
+    assert optimizer.slots == {name: {} for name in kind.slot_names}
+    half = run(optimizer, GRADIENTS[:3])
+    assert all(sorted(slot) == ["a", "b"] for slot in optimizer.slots.values())
+    assert all(slot["b"].shape == (1, 2) for slot in optimizer.slots.values())
+    # a new one with the same memory goes on as if nothing had happened
+    again = kind(0.1)
+    again.steps = optimizer.steps
+    again.slots = {
+        name: {path: array.copy() for path, array in slot.items()}
+        for name, slot in optimizer.slots.items()
+    }
+    assert run(again, GRADIENTS[3:], half) == run(kind(0.1))
+
+
+def test_the_learning_rate_may_change():
+    optimizer = SGD(1.0)
+    optimizer.learning_rate = 0.5
+    assert run(optimizer, [1.0], 3.0) == 2.5
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values())
+def test_gradients_are_left_alone_and_types_kept(kind):
+    p, g = {"w": np.ones(2, np.float32)}, {"w": np.full(2, 0.5, np.float32)}
+    array = p["w"]
+    optimizer = kind()
+    optimizer.update(p, g)
+    assert g["w"].tolist() == [0.5, 0.5]
+    assert p["w"] is array and array.dtype == np.float32 and (array < 1).all()
+    assert {s["w"].dtype for s in optimizer.slots.values()} == {np.dtype(np.float32)}
+
+
+def test_clipping():
+    grads = {"a": np.array([3.0, 0.0]), "b": np.array([[4.0]])}
+    assert global_norm(grads) == 5
+    assert clip_by_global_norm(grads, 6) == 5 and grads["a"][0] == 3
+    assert clip_by_global_norm(grads, 5) == 5 and grads["a"][0] == 3
+    assert clip_by_global_norm(grads, 2) == 5
+    np.testing.assert_allclose(grads["a"], [1.2, 0])
+    np.testing.assert_allclose(grads["b"], [[1.6]])
+    assert global_norm({"a": np.array([3 + 4j])}) == 5
+    assert isinstance(global_norm(grads), float)
+    assert global_norm({}) == 0
+
+
+REFUSED = [
+    *(
+        (lambda k=kind, r=rate: k(r), f"learning_rate is {rate}: use a positive number")
+        for kind in OPTIMIZERS.values()
+        for rate in (0, -1, np.nan)
+    ),
+    *(
+        (lambda v=limit: clip_by_global_norm({}, v), f"clipping limit is {limit}: "
+         "use a positive number")
+        for limit in (0, -1, np.nan)
+    ),
+    (
+        lambda: SGD().update({"b": np.ones(1), "a": np.ones(1)}, {"c": np.ones(1)}),
+        "parameters and gradients differ in ['a', 'b', 'c']: use zero_grads()",
+    ),
+    (
+        lambda: SGD().update({"a": np.ones((2, 2))}, {"a": np.ones(2)}),
+        "the gradient of a is (2,), not (2, 2)",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSED)
+def test_what_does_not_fit_is_named(call, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        call()
+
+
+def test_a_refused_update_changes_nothing():
+    optimizer, p = Adam(), {"a": np.ones(2), "b": np.ones(2)}
+    with pytest.raises(ValueError, match="gradient of b"):
+        optimizer.update(p, {"a": np.ones(2), "b": np.ones(3)})
+    assert optimizer.steps == 0 and p["a"].tolist() == [1, 1]
+    assert Optimizer(2).learning_rate == 2 and Optimizer(2).steps == 0
+    with pytest.raises(NotImplementedError):
+        Optimizer(2).update(p, p)
