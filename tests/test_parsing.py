@@ -1,6 +1,8 @@
 """Files that hang or kill their process cost their time limit and no more."""
 
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -47,6 +49,27 @@ def test_what_hangs_is_killed_and_what_dies_is_named(songs):
     (songs / "hangs.mid").unlink()
     again = load_corpus(songs, EventTokenizer(), limit=30).report  # ... but with more time it is
     assert {file.name for file in again.kept} == {"a.mid", "dies.mid", "raises.mid", "z.mid"}
+
+
+SCRIPT = """
+import sys
+import tinylstm.music.parsing
+from tinylstm.music import EventTokenizer, load_corpus
+print("started")
+tinylstm.music.parsing._SMALL = 0
+print(len(load_corpus(sys.argv[1], EventTokenizer(), progress=False, workers=2).report.kept))
+"""
+
+
+def test_a_script_needs_no_guard(songs, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(songs)]
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == ["started", "5"], done.stderr
 
 
 def test_results_come_in_order_and_equal_those_of_one_process(songs, monkeypatch):
