@@ -75,8 +75,11 @@ class Streams:
     """Batches of B parallel streams, T steps each, in a new order every epoch.
 
     A piece is cut into chunks of T tokens, the last one padded; the chunks, piece after piece, are
-    dealt to the streams in equal runs. A stream that begins inside a piece begins at state zero.
+    dealt to the streams in equal runs. A stream that begins inside a piece starts at state zero.
     With `whole_pieces` no piece is cut between streams: exact, for evaluation, though less even.
+    variants: tables (S, V) of ids, of which the first leaves all as it is; in every epoch each piece
+    is read through one of those tables that know all its tokens (no -1), drawn by the seed. With
+    a tokenizer's transpositions a piece is heard in another key every time.
 
     >>> data = Streams(Tokens(np.arange(10), np.array([0, 6])), streams=1, steps=3, shuffle=False)
     >>> for batch in data.epoch(0):
@@ -94,6 +97,7 @@ class Streams:
         seed: int = 0,
         shuffle: bool = True,
         whole_pieces: bool = False,
+        variants: ndarray | None = None,
     ):
         if streams < 1 or steps < 1:
             raise ValueError(f"streams={streams}, steps={steps}: use at least 1 of each")
@@ -101,6 +105,8 @@ class Streams:
             raise ValueError("no piece has two tokens, so there is nothing to predict: add music")
         self.tokens, self.steps, self.seed = tokens, steps, seed
         self.shuffle, self.whole_pieces = shuffle, whole_pieces
+        self.variants = variants
+        self.playable = None if variants is None else playable(tokens, variants)
         self.chunks_of = -(-(tokens.ends - tokens.starts - 1) // steps)  # (pieces,)
         self.streams = min(streams, int(self.chunks_of.sum()))
         if whole_pieces:
@@ -126,34 +132,58 @@ class Streams:
         cuts = [whole.last * b // self.streams for b in range(self.streams + 1)]
         return [whole._replace(first=a, last=b) for a, b in pairwise(cuts)]
 
+    def tables(self, epoch: int) -> list[ndarray | None]:
+        """The table through which each piece is read in an epoch."""
+        if self.variants is None or self.playable is None:
+            return [None] * len(self.tokens.starts)
+        rng = np.random.default_rng([self.seed, epoch, 1])
+        return [self.variants[rng.choice(np.flatnonzero(row))] for row in self.playable]
+
     def lane(self, pieces: ndarray) -> Lane:
         """All chunks of some pieces, in order."""
         ends = np.cumsum(self.chunks_of[pieces])  # (pieces,)
         return Lane(pieces, ends, 0, int(ends[-1]))
 
-    def chunk(self, lane: Lane, i: int) -> tuple[int, int, bool]:
-        """The lane's chunk i: its first token, the end of its piece, whether to reset."""
+    def chunk(self, lane: Lane, i: int) -> tuple[int, int, int, bool]:
+        """The lane's chunk i: its piece, first token, the end of the piece, whether to reset."""
         place = int(np.searchsorted(lane.ends, i, side="right"))
-        piece = lane.pieces[place]
+        piece = int(lane.pieces[place])
         nth = i - (int(lane.ends[place - 1]) if place else 0)
         first = int(self.tokens.starts[piece]) + nth * self.steps
-        return first, int(self.tokens.ends[piece]), nth == 0 or i == lane.first
+        return piece, first, int(self.tokens.ends[piece]), nth == 0 or i == lane.first
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of epoch 0, 1, 2, ...: the same ones whenever it is asked for."""
         T, B = self.steps, self.streams
-        lanes = self.lanes(epoch)
+        lanes, tables = self.lanes(epoch), self.tables(epoch)
         for step in range(max(lane.last - lane.first for lane in lanes)):
             x = np.zeros((T, B), np.int64)  # (T, B)
             targets = np.full((T, B), IGNORED, np.int64)  # (T, B)
             reset = np.ones(B, bool)  # (B,)
             for b, lane in enumerate(lanes):
                 if lane.first + step < lane.last:
-                    first, end, reset[b] = self.chunk(lane, lane.first + step)
-                    n = min(T, end - 1 - first)
-                    x[:n, b] = self.tokens.ids[first : first + n]
-                    targets[:n, b] = self.tokens.targets[first + 1 : first + 1 + n]
+                    piece, first, end, reset[b] = self.chunk(lane, lane.first + step)
+                    n, table = min(T, end - 1 - first), tables[piece]
+                    ids = self.tokens.ids[first : first + n]  # (n,)
+                    following = self.tokens.targets[first + 1 : first + 1 + n]  # (n,)
+                    x[:n, b] = ids if table is None else table[ids]
+                    targets[:n, b] = (
+                        following
+                        if table is None
+                        else np.where(following < 0, IGNORED, table[following])
+                    )
             yield Batch(x, targets, reset, int((targets >= 0).sum()))
+
+
+def playable(tokens: Tokens, variants: ndarray) -> ndarray:
+    """Which tables know all the tokens of which pieces, (pieces, S); the first must know all."""
+    if (variants[0] != np.arange(variants.shape[1])).any():
+        raise ValueError("the first of the variants must leave every id as it is")
+    rows = [
+        (variants[:, np.unique(tokens.ids[a:b])] >= 0).all(axis=1)
+        for a, b in zip(tokens.starts, tokens.ends, strict=True)
+    ]
+    return np.array(rows)
 
 
 class Windows:

@@ -1,8 +1,8 @@
 """Packing, and the walk over the tiles: any C (M, N) = or += A (M, K) B (K, N), on one thread.
 
 Why this is fast: B is in panels, read from front to back; K is cut so that a block of a
-panel stays in the nearest cache while all rows of A pass it, and M so that those rows stay in the
-second. A row of A is read where it stands; a transposed A is laid into strips, block by block, since
+panel stays in the nearest cache while all rows of A pass it, and M so that those rows stay in
+the second. A row of A is read where it stands; a transposed A is laid into strips first, since
 walking down its columns would touch a memory page at every other step.
 """
 

@@ -5,7 +5,7 @@ registers; it picks half of AVX-512's width and gives up on loops with a call in
 operation is one instruction on W lanes by construction, and a whole gate stays in registers.
 Nothing is specific to a processor: LLVM splits vectors that the machine lacks.
 
-`Vector` reads like the textbook: `f * c + i * g`. Next: gates.py for its use, tiles.py for products.
+`Vector` reads like the textbook: `f * c + i * g`. Next: gates.py, which uses it.
 """
 
 import math
