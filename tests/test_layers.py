@@ -173,6 +173,8 @@ def test_initializers():
     diagonals = [np.trace(initializers.orthogonal((3, 3), rng, np.float64)) for _ in range(2000)]
     assert abs(np.mean(diagonals)) < 0.1
     assert initializers.orthogonal((2, 2), rng, np.float32).dtype == np.float32
+    # row by row in memory: a kernel that writes into a flat view of it must not get a copy
+    assert initializers.orthogonal((3, 8), rng, np.float64).flags.c_contiguous
 
 
 # ------------------------------------------------------------------------- outputs and states

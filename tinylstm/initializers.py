@@ -17,4 +17,4 @@ def orthogonal(shape: tuple[int, int], rng: np.random.Generator, dtype: Any) -> 
     rows, columns = max(shape), min(shape)
     q, r = np.linalg.qr(rng.standard_normal((rows, columns)))  # (rows, columns)
     q = q * np.sign(np.diag(r))  # (rows, columns) without this the signs are not uniform
-    return (q.T if shape[0] < shape[1] else q).astype(dtype)
+    return (q.T if shape[0] < shape[1] else q).astype(dtype, order="C")

@@ -82,7 +82,7 @@ class Sequential:
 
     def zero_grads(self) -> Arrays:
         """A zero array for each parameter, for `backward` to add to."""
-        return {path: np.zeros_like(array) for path, array in self.params.items()}
+        return {path: np.zeros(array.shape, array.dtype) for path, array in self.params.items()}
 
     def initial_states(self, batch: int) -> list[State]:
         """Each layer's state at the beginning of `batch` sequences."""

@@ -119,19 +119,23 @@ def build(
     report.near_duplicates = [[kept[piece][0] for piece in group] for group in groups]
     report.tokens = sum(sum(description[part]["lengths"]) for part in ("train", "validation"))
     report.classes = len(tokenizer)
-    train = open_tokens(place, "train", description["train"]["lengths"])
-    held_out = train
-    if parts[1]:
-        held_out = open_tokens(place, "validation", description["validation"]["lengths"])
-    if any(len(targets) for _, targets in held_out.pairs()):
-        report.unigram_nats = unigram_nats(train, held_out, len(tokenizer))
-        report.bigram_nats = bigram_nats(train, held_out, len(tokenizer))
+    _judge(report, place, description)
     description["report"] = report.to_config()
     with replacing(place.file("json")) as stream:  # last: its presence says that all is there
         stream.write(json.dumps(description).encode())
     for stale in set(place.folder.iterdir()) - set(place.folder.glob(f"{place.key}.*")):
         with suppress(OSError):  # another process may still use it
             stale.unlink()
+
+
+def _judge(report: Report, place: Place, description: dict[str, Any]) -> None:
+    """What counting alone reaches on the held-out pieces, or on all if none are held out."""
+    train = held_out = open_tokens(place, "train", description["train"]["lengths"])
+    if lengths := description["validation"]["lengths"]:
+        held_out = open_tokens(place, "validation", lengths)
+    if any(len(targets) for _, targets in held_out.pairs()):
+        report.unigram_nats = unigram_nats(train, held_out, report.classes)
+        report.bigram_nats = bigram_nats(train, held_out, report.classes)
 
 
 def _account(source: _Source, files: list[tuple[str, str]]) -> tuple[Report, list[tuple[str, str]]]:

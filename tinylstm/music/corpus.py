@@ -102,69 +102,81 @@ def load_corpus(
     Raises:
         EmptyCorpusError: not one file could be used.
     """
-    tokenizer = EventTokenizer() if tokenizer is None else tokenizer
-    files = find_files(folder)
-    recipe = [tokenizer.symbol_key, validation, list(transpositions)]
-
-    def load() -> Corpus:
-        with Store() as store:
-            digests = list(store.digests(file.path for file in files))
-            place = Place(
-                folder=store.path.parent / "corpora" / _hash([os.path.abspath(folder), *recipe]),
-                key=_hash([*recipe, reader_version(), limit, [f.name for f in files], digests]),
-            )
-            if corpus := _open(place):
-                return corpus
-            _parse_missing(store, files, digests, tokenizer, workers, limit, progress)
-            entries = list(zip([file.name for file in files], digests, strict=True))
-            build(place, store, entries, tokenizer, validation, transpositions)
-            if corpus := _open(place):
-                return corpus
-            raise LostError(f"{place.folder} changed while it was written")
-
+    tokenizer = EventTokenizer() if tokenizer is None else tokenizer  # one untrained is falsy
+    job = _Job(folder, tokenizer, validation, transpositions, workers, limit)
     try:
-        return load()
+        return job.load(progress)
     except sqlite3.OperationalError:  # no room, no right, or another process holds it
         raise
     except sqlite3.DatabaseError:
         Store().discard()
     except LostError:
         pass  # the damaged entry is gone: now it is parsed again
-    return load()
+    return job.load(progress)
+
+
+@dataclass
+class _Job:
+    """The arguments of `load_corpus`."""
+
+    folder: str | PathLike[str]
+    tokenizer: Tokenizer
+    validation: float
+    transpositions: range
+    workers: int | None
+    limit: float
+
+    def load(self, progress: bool) -> Corpus:
+        """Take the corpus from the cache, or parse what is missing there and build it."""
+        files = find_files(self.folder)
+        with Store() as store:
+            digests = list(store.digests(file.path for file in files))
+            place = self.place(store, files, digests)
+            if corpus := _open(place):
+                return corpus
+            self.parse_missing(store, files, digests, progress)
+            entries = list(zip([file.name for file in files], digests, strict=True))
+            build(place, store, entries, self.tokenizer, self.validation, self.transpositions)
+            if corpus := _open(place):
+                return corpus
+            raise LostError(f"{place.folder} changed while it was written")
+
+    def place(self, store: Store, files: list[File], digests: list[str]) -> Place:
+        """Where the cache has this corpus, if it has it."""
+        recipe = [self.tokenizer.symbol_key, self.validation, list(self.transpositions)]
+        names = [file.name for file in files]
+        return Place(
+            folder=store.path.parent / "corpora" / _hash([os.path.abspath(self.folder), *recipe]),
+            key=_hash([*recipe, reader_version(), self.limit, names, digests]),
+        )
+
+    def parse_missing(
+        self, store: Store, files: list[File], digests: list[str], progress: bool
+    ) -> None:
+        """Parse what the store lacks; what is done stays done if this is interrupted."""
+        key = self.tokenizer.symbol_key
+        missing: dict[str, File] = {}  # files of equal content are parsed once
+        for file, digest in zip(files, digests, strict=True):
+            if not store.has(digest, key, self.limit):
+                missing.setdefault(digest, file)
+        if not missing:
+            return
+        from tqdm import tqdm
+
+        digest_of = {file: digest for digest, file in missing.items()}
+        results = parse_files(list(missing.values()), self.tokenizer, self.workers, self.limit)
+        bar = tqdm(results, "parsing", len(missing), unit="file", disable=not progress or None)
+        try:
+            for done, (file, parsed) in enumerate(bar, 1):
+                store.put(digest_of[file], key, parsed)
+                if done % _COMMIT_EVERY == 0:
+                    store.commit()
+        finally:
+            store.commit()
 
 
 def _hash(value: object) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:32]
-
-
-def _parse_missing(
-    store: Store,
-    files: list[File],
-    digests: list[str],
-    tokenizer: Tokenizer,
-    workers: int | None,
-    limit: float,
-    progress: bool,
-) -> None:
-    """Parse what the store lacks; what is done stays done if this is interrupted."""
-    missing: dict[str, File] = {}  # files of equal content are parsed once
-    for file, digest in zip(files, digests, strict=True):
-        if not store.has(digest, tokenizer.symbol_key, limit):
-            missing.setdefault(digest, file)
-    if not missing:
-        return
-    from tqdm import tqdm
-
-    digest_of = {file: digest for digest, file in missing.items()}
-    results = parse_files(list(missing.values()), tokenizer, workers, limit)
-    bar = tqdm(results, "parsing", len(missing), unit="file", disable=None if progress else True)
-    try:
-        for done, (file, parsed) in enumerate(bar, 1):
-            store.put(digest_of[file], tokenizer.symbol_key, parsed)
-            if done % _COMMIT_EVERY == 0:
-                store.commit()
-    finally:
-        store.commit()
 
 
 def _open(place: Place) -> Corpus | None:

@@ -174,38 +174,31 @@ class EventTokenizer(Tokenizer):
             ValueError: a token stands where the grammar does not allow it.
         """
         notes: list[Note] = []
-        now, family, loudness = 0, 0, _VELOCITY
-        opened: tuple[int, int] | None = None  # pitch and program of the note that is being read
-        length = 0
+        now, family, length = 0, 0, 0  # the note being read is `opened` until its first duration
+        opened: Note | None = None
         state = self.grammar.anywhere
-
-        def close() -> None:
-            if opened and length:
-                onset, duration = now / self.grid, length / self.grid
-                notes.append(Note(onset, duration, opened[0], loudness, opened[1]))
-
         for place, token in enumerate(ids):
             if not self.grammar.allowed(state)[token]:
                 raise ValueError(f"{self.vocabulary[token]} cannot stand at place {place}")
             state = int(self.grammar.step(state, token))
             kind, value = self._tokens[token]
-            if kind is Kind.DURATION:
-                length += value
-                continue
-            if kind is Kind.VELOCITY:
-                loudness = self._loudness(value)
-                continue
-            close()
-            opened, length = None, 0
             if kind is Kind.BOS:
                 now, family = 0, 0
             elif kind is Kind.SHIFT:
                 now += value
             elif kind is Kind.FAMILY:
                 family = value
-            elif kind is not Kind.EOS:
-                opened = (value, DRUMS if kind is Kind.DRUM else family * 8)
-        close()
+            elif kind in (Kind.PITCH, Kind.DRUM):
+                program = DRUMS if kind is Kind.DRUM else family * 8
+                opened = Note(now / self.grid, 0, value, _VELOCITY, program)
+            elif kind is Kind.VELOCITY and opened:
+                opened = opened._replace(velocity=self._loudness(value))
+            elif kind is Kind.DURATION:
+                if opened:
+                    notes.append(opened)
+                    opened, length = None, 0
+                length += value
+                notes[-1] = notes[-1]._replace(duration=length / self.grid)
         return notes
 
     def rounding(self, piece: Piece) -> np.ndarray:
