@@ -6,6 +6,7 @@ same numbers within rounding. It is used for float32 and float64 where Numba is 
 """
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -59,6 +60,12 @@ def twins_for(*arrays: ndarray) -> Any:
         kinds = sorted({str(array.dtype) for array in arrays})
         raise ValueError(f"backend 'numba' has no kernel for {kinds}: use 'auto', or install numba")
     return functional
+
+
+def frozen_weights() -> AbstractContextManager[None]:
+    """A `with` block in which no weight changes: kernels then prepare each weight only once."""
+    twins = None if _chosen == "numpy" else kernels()
+    return nullcontext() if twins is None else twins.frozen_weights()
 
 
 def lstm_forward(x: ndarray, h0: ndarray, c0: ndarray, Wx: ndarray, *others: Any) -> Any:

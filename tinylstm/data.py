@@ -77,7 +77,7 @@ class Streams:
     A piece is cut into chunks of T tokens, the last one padded; the chunks, piece after piece, are
     dealt to the streams in equal runs. A stream that begins inside a piece starts at state zero.
     With `whole_pieces` no piece is cut between streams: exact, for evaluation, though less even.
-    variants: tables (S, V) of ids, of which the first leaves all as it is; in every epoch each piece
+    variants: tables (S, V) of ids, of which the first leaves all as is; in every epoch each piece
     is read through one of those tables that know all its tokens (no -1), drawn by the seed. With
     a tokenizer's transpositions a piece is heard in another key every time.
 

@@ -77,13 +77,15 @@ def save_arrays(path: str | Path, arrays: dict[str, ndarray], description: dict[
 def load_arrays(path: str | Path) -> tuple[dict[str, ndarray], dict[str, Any]]:
     """What `save_arrays` wrote. Raises FileError for anything else; runs no code from the file."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         description = json.loads(arrays.pop("description.json").tobytes())
     except FileNotFoundError as error:
         raise FileError(f"{path} does not exist") from error
     except IsADirectoryError as error:
         raise FileError(f"{path} is a folder, not a checkpoint file") from error
-    except (OSError, ValueError, KeyError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        OSError, ValueError, KeyError, AttributeError, TypeError, EOFError, zipfile.BadZipFile,
+    ) as error:  # fmt: skip
         raise FileError(f"{path} is damaged, or was not written by tinylstm: {error}") from error
     return arrays, description

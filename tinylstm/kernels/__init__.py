@@ -33,12 +33,13 @@ try:
         softmax_cross_entropy_backward,
         softmax_cross_entropy_forward,
     )
-    from .lstm import lstm_backward, lstm_forward
+    from .lstm import frozen_weights, lstm_backward, lstm_forward
 finally:
     config.CACHE_DIR = _before
 
 __all__ = [
     "add_rows",
+    "frozen_weights",
     "lstm_backward",
     "lstm_forward",
     "optimizer_twin",

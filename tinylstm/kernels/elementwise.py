@@ -106,7 +106,11 @@ def softmax_cross_entropy_backward(
 def add_rows(table: ndarray, ids: ndarray, rows: ndarray) -> None:
     """See `backend.add_rows`."""
     rows = np.ascontiguousarray(rows)
-    _add_rows(table.reshape(-1), np.asarray(ids, np.int64).ravel(), rows.ravel(), table.shape[1])
+    if not table.flags.c_contiguous:
+        return np.add.at(table, ids, rows)
+    return _add_rows(
+        table.reshape(-1), np.asarray(ids, np.int64).ravel(), rows.ravel(), table.shape[1]
+    )
 
 
 def optimizer_twin(optimizer: Any) -> Callable[..., None] | None:
@@ -125,10 +129,9 @@ def optimizer_twin(optimizer: Any) -> Callable[..., None] | None:
         return None
 
     def step(p: ndarray, g: ndarray, *slots: ndarray) -> None:
-        flat = [array.reshape(-1) for array in (p, g, *slots)]
-        if not all(np.shares_memory(a, b) for a, b in zip(flat, (p, *slots), strict=False)):
-            optimizer.step(p, g, *slots)  # not contiguous: a copy would be updated
-        else:
-            kernel(*flat, *(p.dtype.type(number) for number in numbers))
+        if not all(array.flags.c_contiguous for array in (p, g, *slots)):
+            return optimizer.step(p, g, *slots)
+        flat = (array.reshape(-1) for array in (p, g, *slots))
+        return kernel(*flat, *(p.dtype.type(number) for number in numbers))
 
     return step

@@ -9,6 +9,9 @@ weights' gradients, two products over all steps at the end, read it in.
     <- t    dh, dc  ->  dz  ->  dz Wh' (the next dh),  dz Wx' (dx[t]),  dz to its panels
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from numba import njit
 from numpy import ndarray
@@ -70,8 +73,36 @@ def _backward(  # type: ignore[no-untyped-def]
     product(x, 0, 1, D, dzP, 0, T * B * wide, wide, D, T * B, n, dWx, 0, n, True, S)
 
 
+_frozen: dict[tuple[int, bool], tuple[ndarray, ndarray]] | None = None
+
+
+@contextmanager
+def frozen_weights() -> Iterator[None]:
+    """While the block lasts no weight changes, so that each is packed once and not at every call.
+
+    What is packed is forgotten at the end. For composing: one step at a time, thousands of times.
+    """
+    global _frozen
+    before, _frozen = _frozen, {} if _frozen is None else _frozen
+    try:
+        yield
+    finally:
+        _frozen = before
+
+
 def packed(W: ndarray, transposed: bool = False) -> ndarray:
     """W, or its transpose, in panels."""
+    key = (id(W), transposed)
+    if _frozen is not None and key in _frozen:
+        return _frozen[key][1]
+    P = pack_panels(W, transposed)
+    if _frozen is not None:
+        _frozen[key] = (W, P)  # holding W keeps its id from being used again
+    return P
+
+
+def pack_panels(W: ndarray, transposed: bool) -> ndarray:
+    """See `packed`."""
     K, N = W.shape[::-1] if transposed else W.shape
     b_k, b_n = (1, W.shape[1]) if transposed else (W.shape[1], 1)
     wide = panel_width(W.dtype)
@@ -117,6 +148,7 @@ def lstm_backward(
     x, h, c, gates, Wx, Wh, mask = cache
     (T, B, D), H, dtype = x.shape, Wh.shape[0], x.dtype
     wide = panel_width(dtype)
+    grads = [whole(d) for d in (dWx, dWh, db)]
     dh, dc, dx = empty((B, H), dtype), empty((B, H), dtype), empty((T, B, D), dtype)
     dh[...], dc[...] = dhT, dcT
     dz = empty((max(1, BLOCK_M // B) * B, 4 * H), dtype)
@@ -127,6 +159,14 @@ def lstm_backward(
     _backward(
         np.ascontiguousarray(dout).ravel(), dh.ravel(), dc.ravel(), x.ravel(), h_in.ravel(),
         c.ravel(), gates.ravel(), packed(Wx, True), packed(Wh, True), flat_mask, dx.ravel(),
-        dz.ravel(), dzP, S, dWx.ravel(), dWh.ravel(), db, T, B, D, H, wide,
+        dz.ravel(), dzP, S, *(d.reshape(-1) for d in grads), T, B, D, H, wide,
     )  # fmt: skip
+    for d, given in zip(grads, (dWx, dWh, db), strict=True):
+        if d is not given:
+            given += d
     return dx, dh, dc
+
+
+def whole(d: ndarray) -> ndarray:
+    """d if its numbers lie in one piece, else zeros of its shape, to be added to it afterwards."""
+    return d if d.flags.c_contiguous else np.zeros(d.shape, d.dtype)

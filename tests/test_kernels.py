@@ -1,0 +1,214 @@
+"""The kernels say what the textbook says, for every size, on every vector width."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinylstm import backend, functional, kernels
+from tinylstm.kernels.pool import empty
+from tinylstm.layers import LSTM, Dense, Embedding
+from tinylstm.model import Sequential
+from tinylstm.optimizers import SGD, Adam, RMSprop
+
+TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
+dtypes = st.sampled_from(["float32", "float64"])
+seeds = st.integers(0, 2**32 - 1)
+# around every tile: 1 row to three tiles, 1 unit to a few panels
+sizes = st.tuples(st.integers(1, 5), st.integers(1, 37), st.integers(1, 40), st.integers(1, 70))
+
+
+def close(a, b, dtype):
+    """Equal to within the tolerance, relative to the largest number in b."""
+    scale = max(np.abs(b).max(initial=0), 1e-3)
+    return (
+        a.shape == b.shape and a.dtype == dtype and np.abs(a - b).max() <= TOLERANCE[dtype] * scale
+    )
+
+
+def lstm_case(seed, size, masked, dtype):
+    """Arguments of lstm_forward, and gradients of its three results."""
+    T, B, D, H = size
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape):
+        return 0.4 * rng.standard_normal(shape)
+
+    arguments = [normal(T, B, D), normal(B, H), normal(B, H)]
+    arguments += [normal(D, 4 * H), normal(H, 4 * H), normal(4 * H)]
+    arguments.append((rng.random((B, H)) > 0.3) / 0.7 if masked else None)
+    upstream = [normal(T, B, H), normal(B, H), normal(B, H)]
+    return [a if a is None else a.astype(dtype) for a in arguments], [
+        d.astype(dtype) for d in upstream
+    ]
+
+
+def run(module, arguments, upstream, order="C"):
+    """Everything that forward and backward give; gradients start at 1, to see that they add."""
+    *results, cache = module.lstm_forward(*arguments)
+    grads = [np.ones_like(arguments[i], order=order) for i in (3, 4, 5)]
+    results += module.lstm_backward(*upstream, cache, *grads)
+    return [*results, *grads, cache.h, cache.c, cache.gates]
+
+
+@given(seeds, sizes, st.booleans(), dtypes)
+def test_lstm_equals_the_textbook(seed, size, masked, dtype):
+    arguments, upstream = lstm_case(seed, size, masked, dtype)
+    in_double = [a if a is None else a.astype("float64") for a in arguments]
+    expected = run(functional, in_double, [d.astype("float64") for d in upstream])
+    for ours, theirs in zip(run(kernels, arguments, upstream), expected, strict=True):
+        assert close(ours, theirs, dtype)
+
+
+@given(seeds, dtypes)
+def test_arguments_are_read_only_and_of_any_layout(seed, dtype):
+    arguments, upstream = lstm_case(seed, (3, 4, 5, 6), True, dtype)
+    expected = run(kernels, arguments, upstream)
+    odd = [np.asfortranarray(a) for a in arguments], [np.asfortranarray(d) for d in upstream]
+    for arrays in odd:
+        for array in arrays:
+            array.flags.writeable = False
+    for ours, theirs in zip(run(kernels, *odd, order="F"), expected, strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+@given(seeds, st.integers(1, 9), st.integers(1, 70), dtypes)
+def test_cross_entropy_equals_the_textbook(seed, n, classes, dtype):
+    rng = np.random.default_rng(seed)
+    logits = (20 * rng.standard_normal((n, classes))).astype(dtype)
+    targets = rng.integers(-1, classes, n)
+    loss, p = kernels.softmax_cross_entropy_forward(logits, targets, 7)
+    expected, q = functional.softmax_cross_entropy_forward(logits.astype("float64"), targets, 7)
+    assert abs(loss - expected) <= TOLERANCE[dtype] * max(abs(expected), 1)
+    assert close(p, q, dtype)
+    d = kernels.softmax_cross_entropy_backward(p, targets, 7)
+    assert close(d, functional.softmax_cross_entropy_backward(q, targets, 7), dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_nan_is_never_hidden(dtype, bad):
+    arguments, _ = lstm_case(0, (2, 3, 4, 37), False, dtype)
+    arguments[0][0, 1, 2] = np.nan
+    outputs = kernels.lstm_forward(*arguments)[0]
+    assert np.isnan(outputs[:, 1]).all()
+    assert np.isfinite(outputs[:, [0, 2]]).all()
+    logits = np.zeros((2, 5), dtype)
+    logits[1, 3] = bad
+    for targets in ([0, 0], [0, -1]):
+        loss, _ = kernels.softmax_cross_entropy_forward(logits, np.array(targets), 2)
+        assert not np.isfinite(loss)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_extreme_gates_saturate(dtype):
+    arguments, _ = lstm_case(0, (1, 1, 1, 20), False, dtype)
+    arguments[0][...] = 1e4
+    for ours, theirs in zip(
+        kernels.lstm_forward(*arguments)[:3], functional.lstm_forward(*arguments)[:3], strict=True
+    ):
+        assert close(ours, theirs, dtype)
+
+
+@given(seeds, dtypes)
+def test_scatter_adds_every_repetition(seed, dtype):
+    rng = np.random.default_rng(seed)
+    ids, rows = rng.integers(0, 4, (3, 5)), rng.standard_normal((3, 5, 7)).astype(dtype)
+    for order in "CF":
+        ours = np.ones((4, 7), dtype, order=order)
+        kernels.add_rows(ours, ids, rows)
+        theirs = np.ones((4, 7))
+        np.add.at(theirs, ids, rows)
+        assert close(ours, theirs, dtype)
+
+
+@pytest.mark.parametrize("kind", [SGD, RMSprop, Adam])
+@pytest.mark.parametrize("order", "CF")
+def test_optimizers_step_as_in_the_textbook(kind, order):
+    rng = np.random.default_rng(0)
+    results = {}
+    start, grads = rng.standard_normal((5, 33)), rng.standard_normal((4, 5, 33))
+    for name in ("numpy", "auto"):
+        before = backend.set_backend(name)
+        p, optimizer = {"w": np.array(start, order=order)}, kind(0.01)
+        for g in grads:
+            optimizer.update(p, {"w": g})
+        backend.set_backend(before)
+        results[name] = p["w"]
+    assert close(results["auto"], results["numpy"], "float64")
+    assert not np.array_equal(results["auto"], start)
+
+
+def test_a_subclass_of_an_optimizer_keeps_its_own_step():
+    class Lazy(SGD):
+        def step(self, p, g, *slots):
+            """Do nothing."""
+
+    p = {"w": np.ones(3)}
+    Lazy(0.1).update(p, {"w": np.ones(3)})
+    assert p["w"].tolist() == [1, 1, 1]
+
+
+def test_the_backend_is_chosen_by_type_and_by_name():
+    x = np.ones((1, 1, 1))
+    assert backend.twins_for(x) is kernels
+    assert backend.twins_for(x.astype(complex)) is functional
+    assert backend.twins_for(x, x.astype("float32")) is functional
+    before = backend.set_backend("numba")
+    with pytest.raises(ValueError, match="no kernel for \\['complex128'\\]"):
+        backend.twins_for(x.astype(complex))
+    backend.set_backend("numpy")
+    assert backend.twins_for(x) is functional
+    backend.set_backend(before)
+    with pytest.raises(ValueError, match="backend is 'cuda': use one of"):
+        backend.set_backend("cuda")
+
+
+def test_frozen_weights_change_nothing_but_the_time():
+    model = Sequential([Embedding(9, 4), LSTM(20, return_sequences=True), Dense(9)])
+    ids = np.arange(12).reshape(6, 2) % 9
+    expected, *_ = model.forward(ids)
+    with backend.frozen_weights():
+        states, steps = None, []
+        for t in range(6):
+            y, states, _ = model.forward(ids[t : t + 1], states)
+            steps.append(y[0])
+    assert close(np.array(steps), expected, "float32")
+    model.params["lstm_1.Wh"][...] = 0
+    changed, *_ = model.forward(ids)
+    assert not close(changed, expected, "float32")
+
+
+def test_buffers_are_used_again_and_never_while_in_use():
+    first = empty((4, 1000), np.float32)
+    place, view = first.ctypes.data, first[1:]
+    del first
+    other = empty((4, 1000), np.float32)
+    assert other.ctypes.data != place  # a view still holds the buffer
+    view[...] = 1
+    del view
+    assert empty((1000, 4), np.float32).ctypes.data == place
+
+
+@pytest.mark.parametrize("width", ["16", "32", "64"])
+def test_every_vector_width_on_every_machine(width, tmp_path):
+    """The tiles of other machines: LLVM splits vectors that this one lacks."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import numpy as np\n"
+        "from test_kernels import TOLERANCE, close, lstm_case, run\n"
+        "from tinylstm import functional, kernels\n"
+        "for dtype in ('float32', 'float64'):\n"
+        "    for size in ((2, 1, 3, 5), (3, 13, 9, 21), (2, 26, 33, 18)):\n"
+        "        arguments, upstream = lstm_case(1, size, False, dtype)\n"
+        "        double = [a if a is None else a.astype('float64') for a in arguments]\n"
+        "        expected = run(functional, double, [d.astype('float64') for d in upstream])\n"
+        "        results = run(kernels, arguments, upstream)\n"
+        "        assert all(close(a, b, dtype) for a, b in zip(results, expected)), (dtype, size)\n"
+    )
+    environment = {**os.environ, "TINYLSTM_VECTOR_BYTES": width, "TINYLSTM_CACHE": str(tmp_path)}
+    command = [sys.executable, "-c", code, os.path.dirname(__file__)]
+    subprocess.run(command, env=environment, check=True, timeout=300)

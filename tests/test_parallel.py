@@ -1,0 +1,112 @@
+"""Shards add up to the batch, whatever their number, and leave no trace."""
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from tinylstm.data import Batch
+from tinylstm.layers import LSTM, BatchNormalization, Dense, Dropout, Embedding
+from tinylstm.losses import BinaryCrossentropy, CategoricalCrossentropy, NotFiniteError
+from tinylstm.model import Sequential
+from tinylstm.parallel import Shards, usable_cores
+
+
+def model_of(*last, dtype=np.float64):
+    return Sequential([Embedding(7, 5), LSTM(6, return_sequences=True), *last], dtype=dtype)
+
+
+def batch_of(T=4, B=5, seed=0):
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(0, 7, (T, B))
+    return Batch(ids, rng.integers(-1, 7, (T, B)), np.ones(B, bool), T * B)
+
+
+def results(model, batch, threads, loss=None, **kwargs):
+    with Shards(model, loss or CategoricalCrossentropy(), threads) as shards:
+        value, states, grads = shards.gradients(batch, **kwargs)
+        return value, states, {path: grad.copy() for path, grad in grads.items()}
+
+
+@pytest.mark.parametrize("threads", [2, 3, 9])
+@pytest.mark.parametrize("last_only", [False, True])
+def test_shards_add_up_to_the_batch(threads, last_only):
+    model, batch = model_of(LSTM(3, return_sequences=not last_only), Dense(7)), batch_of()
+    if last_only:
+        batch = batch._replace(targets=batch.targets[-1])
+    states = [
+        tuple(np.random.default_rng(1).standard_normal(a.shape) for a in state)
+        for state in model.initial_states(5)
+    ]
+    value, final, grads = results(model, batch, 1, states=states)
+    cut_value, cut_final, cut_grads = results(model, batch, threads, states=states)
+    assert cut_value == pytest.approx(value, rel=1e-12)
+    for path in grads:
+        np.testing.assert_allclose(cut_grads[path], grads[path], rtol=1e-10, atol=1e-14)
+    for one, other in zip(final, cut_final, strict=True):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_allclose(b, a, rtol=1e-12)
+
+
+def test_vectors_and_rolls_are_cut_along_the_batch():
+    rng = np.random.default_rng(0)
+    model = Sequential([LSTM(6, return_sequences=True), Dense(3)], input_size=3, dtype=np.float64)
+    roll = (rng.random((4, 5, 3)) > 0.5).astype(float)
+    batch = Batch(roll, roll, np.ones(5, bool), 20)
+    one = results(model, batch, 1, BinaryCrossentropy())
+    two = results(model, batch, 2, BinaryCrossentropy())
+    assert one[0] == pytest.approx(two[0], rel=1e-12)
+
+
+def test_the_same_number_of_shards_gives_the_same_bits():
+    model, batch = model_of(Dropout(0.5), Dense(7), dtype=np.float32), batch_of()
+    first, second = (results(model, batch, 2, seed=[3, 1]) for _ in range(2))
+    assert first[0] == second[0]
+    assert all(np.array_equal(first[2][path], second[2][path]) for path in first[2])
+    assert results(model, batch, 2, seed=[3, 2])[0] != first[0]
+
+
+def test_gradients_start_from_zero_at_every_step():
+    model, batch = model_of(Dense(7)), batch_of()
+    with Shards(model, CategoricalCrossentropy(), 2) as shards:
+        first = shards.gradients(batch)[2]["dense_1.W"].copy()
+        assert np.array_equal(shards.gradients(batch)[2]["dense_1.W"], first)
+
+
+def test_evaluation_is_the_loss_without_dropout():
+    model, batch = model_of(Dropout(0.5), Dense(7)), batch_of()
+    y, _, _ = model.forward(batch.x)
+    expected, _ = CategoricalCrossentropy().forward(y, batch.targets)
+    with Shards(model, CategoricalCrossentropy(), 2) as shards:
+        assert shards.evaluate(batch, None)[0] == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_statistics_are_taken_in_shard_by_shard():
+    model, batch = model_of(BatchNormalization(0.5), Dense(7)), batch_of()
+    before = {path: a.copy() for path, a in model.statistics.items()}
+    results(model, batch, 2)
+    assert all((model.statistics[path] != a).any() for path, a in before.items())
+
+
+def test_blas_has_its_own_setting_again():
+    def threads():
+        return {
+            i["filepath"]: i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"
+        }
+
+    before = threads()
+    with Shards(model_of(Dense(7)), CategoricalCrossentropy(), 2):
+        assert set(threads().values()) <= {1}
+    assert threads() == before
+
+
+def test_an_error_in_one_shard_is_raised():
+    model, batch = model_of(Dense(7)), batch_of()
+    model.params["dense_1.b"][0] = np.nan
+    with Shards(model, CategoricalCrossentropy(), 2) as shards, pytest.raises(NotFiniteError):
+        shards.gradients(batch)
+
+
+def test_threads_must_be_at_least_one():
+    with pytest.raises(ValueError, match="threads is 0"):
+        Shards(model_of(Dense(7)), CategoricalCrossentropy(), 0)
+    assert usable_cores() >= 1
