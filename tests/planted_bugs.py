@@ -1,0 +1,257 @@
+"""Bugs of one line each, of the kinds that teaching codes and their readers really had.
+
+Each is applied to a copy of the real source, and the ordinary tests of that file must fail on it:
+test_planted_bugs.py asserts it, docs/make_proof.py tabulates it. A bug is a file, the text that is
+there (once), the text that takes its place, and what kind of mistake that is.
+"""
+
+import contextlib
+import io
+import multiprocessing
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+CHECKS = {  # the file a bug is in: the tests that mirror it; the others follow if those are content
+    "functional.py": "test_functional.py",
+    "recurrent.py": "test_functional.py",
+    "normalization.py": "test_functional.py",
+    "layers": "test_layers.py",
+    "losses.py": "test_losses.py",
+    "optimizers.py": "test_optimizers.py",
+    "model.py": "test_model.py",
+}
+
+
+class Bug(NamedTuple):
+    """One line gone wrong."""
+
+    file: str
+    right: str
+    wrong: str
+    kind: str
+
+    @property
+    def first_checks(self) -> str:
+        """The tests that should see it first."""
+        return CHECKS[self.file.split("/")[0]]
+
+
+F, R, N = "functional.py", "recurrent.py", "normalization.py"
+SEQ, DENSE, TOKENS, REG = (
+    f"layers/{name}.py" for name in ("sequences", "dense", "tokens", "regularizers")
+)
+LOSS, OPT, MODEL = "losses.py", "optimizers.py", "model.py"
+
+BUGS = [
+    # ------------------------------------------------------------------ the LSTM's forward pass
+    Bug(F, "return 0.5 + 0.5 * np.tanh(0.5 * x)", "return 0.5 + 0.5 * np.tanh(x)",
+        "a sigmoid of 2x (autograd's example had it)"),
+    Bug(F, "zi, zf, zg, zo = np.split(z", "zf, zi, zg, zo = np.split(z",
+        "gates swapped going in"),
+    Bug(F, "g = np.tanh(zg)", "g = sigmoid(zg)", "the candidate squashed like a gate"),
+    Bug(F, "    c = f * c_prev + i * g  # (B, H)", "    c = f * c_prev + g  # (B, H)",
+        "the input gate left out"),
+    Bug(F, "    c = f * c_prev + i * g  # (B, H)", "    c = i * g  # (B, H)", "a missing carry"),
+    Bug(F, "    h = o * np.tanh(c)  # (B, H)", "    h = o * c  # (B, H)",
+        "the cell shown without its tanh"),
+    Bug(F, "np.concatenate([i, f, g, o], axis=-1)", "np.concatenate([i, f, o, g], axis=-1)",
+        "gates cached in another order than backward reads"),
+    Bug(F, "@ Wx + b).reshape(T, B, 4 * H)", "@ Wx).reshape(T, B, 4 * H)", "a bias left out"),
+    Bug(F, "h[0], c[0] = h0, c0", "h[0], c[0] = 0, 0", "the initial state ignored"),
+    Bug(F, "h[0], c[0] = h0, c0", "h[0], c[0] = h0, h0", "h taken for c in the initial state"),
+    Bug(F, "lstm_cell_forward(zx[t], h_in, c[t], Wh)", "lstm_cell_forward(zx[t], h_in, c[0], Wh)",
+        "a stale cell state"),
+    Bug(F, "h_in = h[t] if mask is None else h[t] * mask",
+        "h_in = h[0] if mask is None else h[t] * mask", "a stale hidden state"),
+    Bug(F, "return h[1:], h[T], c[T], LSTMCache", "return h[:T], h[T], c[T], LSTMCache",
+        "outputs off by one step"),
+    Bug(F, "return h[1:], h[T], c[T], LSTMCache", "return h[1:], h[T], c[T - 1], LSTMCache",
+        "the last cell state but one"),
+    # ----------------------------------------------------------------- the LSTM's backward pass
+    Bug(F, "dc = dc + dh * o * (1 - tanh_c**2)", "dc = dh * o * (1 - tanh_c**2)",
+        "the gradient from the next cell dropped"),
+    Bug(F, "dc = dc + dh * o * (1 - tanh_c**2)", "dc = dc + dh * o * (1 - c**2)",
+        "the slope of tanh at the wrong place"),
+    Bug(F, "dc = dc + dh * o * (1 - tanh_c**2)", "dc = dc + dh * (1 - tanh_c**2)",
+        "the output gate forgotten"),
+    Bug(F, "dc_prev = dc * f", "dc_prev = dc", "the forget gate left out of the carry"),
+    Bug(F, "df = dc * c_prev", "df = dc * c", "the new cell taken for the old"),
+    Bug(F, "di = dc * g", "di = dc * i", "a gate taken for the candidate"),
+    Bug(F, "dzf = df * f * (1 - f)", "dzf = df * (1 - f)", "half of the sigmoid's slope"),
+    Bug(F, "dzo = do * o * (1 - o)", "dzo = do * o * (1 - o**2)", "the slopes mixed up"),
+    Bug(F, "dzg = dg * (1 - g**2)", "dzg = dg * g * (1 - g)", "tanh taken for a sigmoid"),
+    Bug(F, "np.concatenate([dzi, dzf, dzg, dzo], axis=-1), dc_prev",
+        "np.concatenate([dzi, dzf, dzo, dzg], axis=-1), dc_prev", "gates swapped going out"),
+    Bug(F, "dh, dc = dhT, dcT", "dh, dc = dhT, 0 * dcT",
+        "the gradient of the final cell ignored"),
+    Bug(F, "dh, dc = dhT, dcT", "dh, dc = 0 * dhT, dcT",
+        "the gradient of the final h ignored"),
+    Bug(F, "dh = dh + dout[t]", "dh = dout[t]", "no backpropagation through time"),
+    Bug(F, "dh = dh + dout[t]", "dh = dh + dout[T - 1]", "one output's gradient for all steps"),
+    Bug(F, "lstm_cell_backward(dh, dc, c[t], c[t + 1], gates[t])",
+        "lstm_cell_backward(dh, dc, c[t + 1], c[t], gates[t])", "cells off by one"),
+    Bug(F, "dh = dh if mask is None else dh * mask", "dh = dh",
+        "recurrent dropout forgotten on the way back"),
+    Bug(F, "h_in = h[:T] if mask is None else h[:T] * mask", "h_in = h[:T]",
+        "recurrent dropout forgotten in dWh"),
+    Bug(F, "h_in = h[:T] if mask is None", "h_in = h[1:] if mask is None",
+        "dWh from the new h, not the old"),
+    Bug(F, "dWh += h_in", "dWh[...] = h_in", "a gradient overwritten, not added"),
+    Bug(F, "    db += dz2.sum(axis=0)", "    db += dz2[-1]", "the bias's gradient from one row"),
+    Bug(F, "dx = (dz2 @ Wx.T).reshape(T, B, D)",
+        "dx = (dz2 @ Wx.T).reshape(B, T, D).swapaxes(0, 1)",
+        "time and batch mixed up"),
+    # ------------------------------------------------------------------------------ the loss
+    Bug(F, "dlogits[rows, targets[rows]] -= 1 / count", "dlogits[rows, targets[rows]] -= 1",
+        "the mean forgotten for the target"),
+    Bug(F, "dlogits[rows] = p[rows] / count", "dlogits[rows] = p[rows]",
+        "the mean forgotten for the rest"),
+    Bug(F, "dlogits[rows] = p[rows] / count", "dlogits[:] = p / count",
+        "targets that are left out pull all the same"),
+    Bug(F, "e = np.exp(logits - m)", "e = np.exp(logits)", "a softmax that overflows"),
+    Bug(F, "count = max(len(rows), 1) if count is None else count\n    # p",
+        "count = len(targets)\n    # p", "padding counted in the mean"),
+    Bug(LOSS, "dlogits[rows] -= self.label_smoothing / V / divisor",
+        "dlogits[rows] -= self.label_smoothing / divisor", "smoothing not spread over classes"),
+    Bug(LOSS, "np.where(positive, -z, z)", "np.where(positive, z, -z)",
+        "a binary cross-entropy that overflows"),
+    Bug(LOSS, "return ((p - targets) / divisor)", "return ((targets - p) / divisor)",
+        "uphill instead of down"),
+    Bug(LOSS, "grads[name] += 2 * self.rate * w", "grads[name] += self.rate * w",
+        "L2 by half"),
+    Bug(LOSS, "grads[name] += 2 * self.rate * w", "grads[name] = 2 * self.rate * w",
+        "L2 in place of the gradient"),
+    # ---------------------------------------------------------------------------- optimizers
+    Bug(OPT, "(1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)",
+        "(1 - self.beta_2) ** 0.5 / (1 - self.beta_1)",
+        "no t in Adam (ML-From-Scratch had it; one step cannot tell)"),
+    Bug(OPT, "(1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)", "1.0",
+        "no bias correction in Adam"),
+    Bug(OPT, "v += (1 - self.beta_2) * g**2", "v += (1 - self.beta_2) * g",
+        "Adam's second moment without its square"),
+    Bug(OPT, "m *= self.beta_1", "m *= self.beta_2", "Adam's betas swapped"),
+    Bug(OPT, "s += (1 - self.rho) * g**2", "s += g**2", "RMSprop's mean not a mean"),
+    Bug(OPT, "g / np.sqrt(s + self.epsilon)", "g / np.sqrt(s) + self.epsilon",
+        "a parenthesis of RMSprop's misplaced"),
+    Bug(OPT, "v -= self.learning_rate * g", "v = -self.learning_rate * g",
+        "momentum without memory"),
+    Bug(OPT, "self.steps += 1", "self.steps = 1", "a step counter that stands still"),
+    Bug(OPT, ".setdefault(name, np.zeros_like(p))", ".setdefault('', np.zeros_like(p))",
+        "one memory for all parameters"),
+    Bug(OPT, "    if norm > limit:\n", "    if True:\n", "small gradients blown up by clipping"),
+    Bug(OPT, "float(np.vdot(g, g).real) for g", "float(np.vdot(g, g).real) ** 0.5 for g",
+        "norms added instead of their squares"),
+    # ------------------------------------------------------------------------ layers and state
+    Bug(SEQ, "return (outputs if self.return_sequences else outputs[-1])",
+        "return (outputs if self.return_sequences else outputs[0])",
+        "the first output, not the last"),
+    Bug(SEQ, "dfinal = (dfinal[0] + dy, *dfinal[1:])", "dfinal = (dy, *dfinal[1:])",
+        "the final state's gradient lost beside the output's"),
+    Bug(SEQ, "self.params[\"b\"][H : 2 * H] = self.forget_bias",
+        "self.params[\"b\"][:H] = self.forget_bias", "the forget bias on another gate"),
+    Bug(SEQ, "zeros if state is None else state", "zeros", "the state not carried over"),
+    Bug(SEQ, "yb = yb[::-1] if self.return_sequences else yb", "yb = yb",
+        "the second reader's steps in reverse"),
+    Bug(SEQ, "return dxa + dxb[::-1]", "return dxa + dxb", "its gradient in reverse"),
+    Bug(TOKENS, "grads[\"table\"] += dy2.T @ x.reshape(-1, x.shape[-1])",
+        "grads[\"table\"][...] = dy2.T @ x.reshape(-1, x.shape[-1])",
+        "tied weights: one gradient overwrites the other"),
+    Bug(DENSE, "grads[\"b\"] += dz.sum(axis=0)", "grads[\"b\"] += dz.mean(axis=0)",
+        "a mean where the sum belongs"),
+    Bug(DENSE, "return y * (dy - (dy * y).sum(axis=-1, keepdims=True))", "return y * (1 - y) * dy",
+        "softmax taken for a sigmoid: only the diagonal"),
+    Bug(DENSE, "return dy * (1 - y**2)", "return dy * (1 - np.tanh(y) ** 2)",
+        "the slope taken at the output"),
+    Bug(REG, "return kept * np.asarray(1 / (1 - rate), dtype)", "return kept.astype(dtype)",
+        "dropout that is not scaled"),
+    Bug(REG, "rng.random(shape, dtype=np.float32) >= rate",
+        "rng.random(shape, dtype=np.float32) < rate", "kept and dropped swapped"),
+    Bug(REG, "if rng is None:\n", "if rng is not None:\n",
+        "running statistics in training"),
+    Bug(REG, "running += (1 - self.momentum) * value", "running += self.momentum * value",
+        "the momentum the wrong way round"),
+    Bug(N, "variance = ((x - mean) ** 2).mean(axis=0)", "variance = (x**2).mean(axis=0)",
+        "a variance about zero"),
+    Bug(N, "return scale * (dxhat - shift - xhat * stretch)", "return scale * (dxhat - shift)",
+        "the variance taken for a constant"),
+    Bug(R, "n = np.tanh(zn + r * an)", "n = np.tanh(zn + an)", "the reset gate left out"),
+    Bug(R, "h = (1 - u) * n + u * h_prev  # (B, H)", "h = u * n + (1 - u) * h_prev  # (B, H)",
+        "the update gate the wrong way round"),
+    Bug(R, "du = dh * (h_prev - n)", "du = dh * (n - h_prev)", "a sign"),
+    Bug(R, "dh = dh + da[t] @ Wh.T", "dh = da[t] @ Wh.T", "the GRU's straight path cut"),
+    Bug(R, "dz[t] = dh * (1 - h[t + 1] ** 2)", "dz[t] = dh * (1 - h[t] ** 2)", "off by one step"),
+    # ------------------------------------------------------------------------------ the model
+    Bug(MODEL, "x, state, cache = layer.forward(x, state, rng)",
+        "x, state, cache = layer.forward(x, None, rng)", "states that never reach the layers"),
+    Bug(MODEL, "x, state, cache = layer.forward(x, state, rng)",
+        "x, state, cache = layer.forward(x, state)", "training without its randomness"),
+    Bug(MODEL, "dy, dstate = layer.backward(dy, cache, own, dstate)",
+        "dy, dstate = layer.backward(dy, cache, own)", "the final states' gradients lost"),
+    Bug(MODEL, "initial.insert(0, dstate)", "initial.append(dstate)", "states in reverse order"),
+    Bug(MODEL, "            array[...] = weights[path]", "            array = weights[path]",
+        "weights loaded into a name, not into the model"),
+    Bug(MODEL, "save_arrays(path, self.weights", "save_arrays(path, self.params",
+        "running statistics left out of the file"),
+]  # fmt: skip
+
+
+def patched_package(bug: Bug, folder: Path) -> Path:
+    """A copy of the package with the bug in it; returns the folder that holds the copy."""
+    target = folder / "tinylstm"
+    skip = shutil.ignore_patterns("__pycache__", "music", "kernels")
+    shutil.copytree(ROOT / "tinylstm", target, ignore=skip)
+    source = (target / bug.file).read_text()
+    if source.count(bug.right) != 1:
+        times = source.count(bug.right)
+        raise ValueError(f"{bug.file} holds {bug.right!r} {times} times, not once: {bug.kind}")
+    (target / bug.file).write_text(source.replace(bug.right, bug.wrong))
+    return folder
+
+
+def run_tests(folder: Path, tests: list[str]) -> None:
+    """In a process of its own: the tests against the copy in `folder`. Exits with 10 plus pytest's
+    status, so that a process that failed to start is not taken for a test that failed.
+    """
+    os.environ["TINYLSTM_BACKEND"] = "numpy"  # the bugs are in the textbook
+    sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True
+    import pytest
+
+    import tinylstm
+
+    assert str(folder) in str(tinylstm.__file__)
+    options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis came before pytest
+    with contextlib.redirect_stdout(io.StringIO()):
+        status = pytest.main([*options, *(str(ROOT / "tests" / name) for name in tests)])
+    os._exit(10 + int(status))
+
+
+def caught_by(bug: Bug, folder: Path) -> str:
+    """The test file that fails on the bug; empty if none does."""
+    patched_package(bug, folder)
+    others = [name for name in dict.fromkeys(CHECKS.values()) if name != bug.first_checks]
+    for tests in ([bug.first_checks], others):
+        if not pass_on(folder, tests):
+            return ", ".join(tests)
+    return ""
+
+
+def pass_on(folder: Path, tests: list[str]) -> bool:
+    """Whether the tests pass on the copy of the package in `folder`."""
+    process = CONTEXT.Process(target=run_tests, args=(folder, tests))
+    process.start()
+    process.join()
+    if process.exitcode not in (10, 11):
+        raise RuntimeError(f"pytest ended with {process.exitcode}: neither passed nor failed")
+    return process.exitcode == 10
+
+
+# A server that has imported what takes long, and from which each run is forked
+CONTEXT = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
+if sys.platform != "win32":
+    CONTEXT.set_forkserver_preload(["numpy", "pytest", "hypothesis"])
