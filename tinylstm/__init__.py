@@ -12,6 +12,7 @@ from .callbacks import (
     ProgressBar,
     TimeLimit,
     cosine,
+    steps,
 )
 from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .data import Batch, Streams, Tokens, Windows
@@ -24,7 +25,8 @@ from .ngram import bigram_nats, unigram_nats
 from .optimizers import SGD, Adam, RMSprop, clip_by_global_norm
 from .plots import plot_history, plot_roll
 from .presets import PRESETS, Preset
-from .training import Callback, DivergedError, evaluate, fit
+from .run import Callback, DivergedError
+from .training import evaluate, fit
 
 __version__ = "0.1.0"
 
@@ -67,5 +69,6 @@ __all__ = [
     "plot_history",
     "plot_roll",
     "save_checkpoint",
+    "steps",
     "unigram_nats",
 ]
