@@ -7,6 +7,7 @@ import naive
 import numpy as np
 import pytest
 
+from tinylstm.backend import set_backend
 from tinylstm.optimizers import (
     OPTIMIZERS,
     SGD,
@@ -29,6 +30,17 @@ def run(optimizer, gradients=GRADIENTS, begin=0.5):
     return params["a"][0]
 
 
+@pytest.fixture(params=["numpy", "as chosen"])
+def backend(request):
+    """The textbook, and whatever else there is."""
+    before = set_backend("numpy")
+    if request.param != "numpy":
+        set_backend(before)
+    yield
+    set_backend(before)
+
+
+@pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize(
     ("optimizer", "formula", "arguments"),
     [
