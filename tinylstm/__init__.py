@@ -21,7 +21,7 @@ from .gradcheck import gradcheck
 from .layers import LSTM, Dense, Dropout, Embedding, Layer, OneHot, ScaledInteger
 from .losses import CategoricalCrossentropy
 from .model import Sequential
-from .ngram import bigram_nats, unigram_nats
+from .ngram import baselines, bigram_nats, ngram_nats, unigram_nats
 from .optimizers import SGD, Adam, RMSprop, clip_by_global_norm
 from .plots import plot_history, plot_roll
 from .presets import PRESETS, Preset
@@ -59,6 +59,7 @@ __all__ = [
     "TimeLimit",
     "Tokens",
     "Windows",
+    "baselines",
     "bigram_nats",
     "clip_by_global_norm",
     "cosine",
@@ -66,6 +67,7 @@ __all__ = [
     "fit",
     "gradcheck",
     "load_checkpoint",
+    "ngram_nats",
     "plot_history",
     "plot_roll",
     "save_checkpoint",
