@@ -46,13 +46,10 @@ def kneser_ney(train, validation, classes, order):
 @st.composite
 def corpora(draw):
     V = draw(st.integers(1, 5))
-    lengths = draw(
-        st.lists(st.integers(1, 12), min_size=1, max_size=4).filter(lambda x: sum(x) > 4)
-    )
-    ids = np.array(
-        draw(st.lists(st.integers(0, V - 1), min_size=sum(lengths), max_size=sum(lengths)))
-    )
-    ignored = np.array(draw(st.lists(st.booleans(), min_size=len(ids), max_size=len(ids))))
+    lengths = draw(st.lists(st.integers(2, 12), min_size=1, max_size=4))
+    N = sum(lengths)
+    ids = np.array(draw(st.lists(st.integers(0, V - 1), min_size=N, max_size=N)))
+    ignored = np.array(draw(st.lists(st.booleans(), min_size=N, max_size=N)))
     starts = np.cumsum([0, *lengths])[:-1]
     tokens = tl.Tokens(ids, starts, np.where(ignored, -1, ids))
     return tokens if len(tokens.continuations()) else tl.Tokens(np.zeros(3, int), [0]), V
