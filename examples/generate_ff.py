@@ -17,7 +17,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("checkpoint", help="the .npz file that training wrote")
-    parser.add_argument("--notes", type=int, default=500, help="tokens to compose (default 500)")
+    parser.add_argument("--notes", type=int, default=500, help="how many (default 500)")
     parser.add_argument("--temperature", type=float, help="above 1 is wilder, 0 always likeliest")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same piece (default 0)")
     parser.add_argument("--primer", help="a MIDI file to continue; its last 100 tokens are read")

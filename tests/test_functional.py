@@ -1,7 +1,5 @@
 """The textbook against itself by complex step, and against one-number-at-a-time loops."""
 
-from pathlib import Path
-
 import naive
 import numpy as np
 import pytest
@@ -154,6 +152,17 @@ def test_cross_entropy_of_huge_logits_is_finite():
     assert_close(p, [[1, 0, 0], [1, 0, 0]])
 
 
+def test_cross_entropy_of_one_target_is_its_own_mean():
+    (logits,) = arrays((2, V))
+    targets = np.array([-1, 3])
+    loss, p = F.softmax_cross_entropy_forward(logits, targets)
+    assert_close(loss, naive.cross_entropy(logits, targets))
+    (wanted,) = complex_gradients(
+        lambda z: F.softmax_cross_entropy_forward(z, targets)[0], [logits]
+    )
+    assert_close(F.softmax_cross_entropy_backward(p, targets), wanted)
+
+
 def test_cross_entropy_without_any_target_is_zero():
     (logits,) = arrays((2, V))
     loss, p = F.softmax_cross_entropy_forward(logits, np.array([-1, -1]))
@@ -211,16 +220,9 @@ def test_batch_norm_in_use_takes_mean_and_variance_as_they_are():
 
     y, cache = forward(x, gamma, beta)
     assert_close(y, gamma * (x - mean) / np.sqrt(variance + 0.1) + beta)
-    assert not cache.training and cache.mean is mean and cache.variance is variance
+    assert cache.training is False and cache.mean is mean and cache.variance is variance
     wanted = complex_gradients(lambda *i: (forward(*i)[0] * weight).sum(), [x, gamma, beta])
     grads = [np.full_like(a, 0.5) for a in (gamma, beta)]
     dx = N.batch_norm_inference_backward(weight, cache, *grads)
     for ours, numeric in zip((dx, *[g - 0.5 for g in grads]), wanted, strict=True):
         assert_close(ours, numeric)
-
-
-def test_functional_is_one_file_of_at_most_200_lines():
-    source = Path(F.__file__).read_text()
-    assert len(source.splitlines()) <= 200
-    imports = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
-    assert not [line for line in imports if "from ." in line or "tinylstm" in line]

@@ -2,6 +2,7 @@
 over many shapes and values, are in test_properties.py; here each is checked once.
 """
 
+import copy
 import re
 
 import naive
@@ -99,7 +100,16 @@ def test_an_embedding_sums_the_gradients_of_a_token_that_occurs_twice():
     dx, dstate = layer.backward(np.ones((2, 2, 3)), cache, grads)
     assert dx is None and dstate == ()
     assert grads["table"].tolist() == [[v] * 3 for v in (1.5, 2.5, 0.5, 0.5, 1.5)]
+    assert built(Embedding(5, 3), None, np.float32).dtype == np.float32
+    assert built(Embedding(5, 3), None, np.float32).params["table"].dtype == np.float32
     assert 0.8 < built(Embedding(50, 40), None).params["table"].std() < 1.2
+
+
+def test_tied_weights_have_the_type_of_the_embedding():
+    table = built(Embedding(5, 3), None, np.float32)
+    layer = built(TiedDense(table), dtype=np.float32)
+    assert layer.dtype == np.float32 and layer.params["b"].dtype == np.float32
+    assert layer.params["b"].tolist() == [0] * 5 and layer.params["table"] is table.params["table"]
 
 
 def test_one_hot_and_scaled_integers():
@@ -208,6 +218,15 @@ def test_bidirectional_is_two_readers_side_by_side():
     assert (last.forward(x)[0] == np.concatenate([first[-1], second[-1]], axis=-1)).all()
 
 
+def test_bidirectional_readers_have_its_type_and_their_own_masks():
+    layer = built(Bidirectional(LSTM(8, recurrent_dropout=0.5)), dtype=np.float32)
+    assert layer.dtype == np.float32
+    assert {p.dtype for p in layer.params.values()} == {np.dtype(np.float32)}
+    x = numbers(5, 2, 3, dtype=np.float32)
+    ahead, back = layer.forward(x, None, np.random.default_rng(0))[2]
+    assert (ahead.mask != back.mask).any()
+
+
 def test_bidirectional_gives_each_reader_its_own_state():
     layer, x = built(Bidirectional(LSTM(2, True))), numbers(3, 2, 3)
     assert layer.dtype == np.float64
@@ -248,12 +267,22 @@ def test_activations():
     for name, row in wanted.items():
         np.testing.assert_allclose(Activation(name).forward(z)[0][0], row, rtol=1e-14)
     assert np.isnan(Activation("relu").forward(np.array([np.nan]))[0]).all()
+    assert Activation("relu").forward(np.array([0.0, 0.5]))[0].tolist() == [0, 0.5]
+    assert Activation("relu").forward(np.array([1e-20j]))[0] == 0  # forward has the same corner
     corner = Activation("relu")
     assert corner.backward(np.ones(1), np.zeros(1), {})[0].tolist() == [0]  # by convention
     for name in wanted:
         assert Activation(name).forward(z.astype(np.float32))[0].dtype == np.float32
         y = Activation(name).forward(z.astype(np.float32))[0]
         assert ACTIVATIONS[name][1](y, y).dtype == np.float32
+
+
+def test_softmax_neither_overflows_nor_underflows():
+    z = np.array([[[1e4, 0.0], [-1e4, -1e4 - 1]], [[3e4, 3e4], [0.0, 1e4]]])
+    with np.errstate(all="raise", under="ignore"):
+        y = Activation("softmax").forward(z)[0]
+    share = 1 / (1 + np.exp(-1))
+    np.testing.assert_allclose(y, [[[1, 0], [share, 1 - share]], [[0.5, 0.5], [0, 1]]])
 
 
 def test_dense_takes_any_number_of_axes():
@@ -280,6 +309,14 @@ def test_dropout_drops_in_training_only():
 def test_masks_are_the_same_from_the_same_generator():
     masks = [dropout_mask(np.random.default_rng(seed), (4, 5), 0.5, float) for seed in (3, 3, 4)]
     assert (masks[0] == masks[1]).all() and (masks[0] != masks[2]).any()
+    drawn = np.random.default_rng(3).random((4, 5), dtype=np.float32)
+    assert ((masks[0] > 0) == (drawn >= 0.5)).all()  # in any precision the same masks
+
+    class Edge:
+        def random(self, shape, dtype):
+            return np.full(shape, 0.25, dtype)
+
+    assert (dropout_mask(Edge(), (2,), 0.25, float) > 0).all()  # numbers lie in [0, 1)
     assert dropout_mask(None, (2,), 0.5, float) is None
     assert dropout_mask(np.random.default_rng(0), (2,), 0, float) is None
     assert dropout_mask(np.random.default_rng(0), (2,), 0.5, np.float32).dtype == np.float32
@@ -291,6 +328,9 @@ def test_recurrent_dropout_has_one_mask_for_the_sequence():
     y, _, cache = layer.forward(x, None, np.random.default_rng(0))
     assert cache.mask.shape == (3, 8) and set(np.unique(cache.mask)) == {0, 2}
     h = np.zeros((3, 8))
+    single = built(LSTM(8, True, recurrent_dropout=0.5), dtype=np.float32)
+    cache_32 = single.forward(x.astype(np.float32), None, np.random.default_rng(0))[2]
+    assert cache_32.mask.dtype == np.float32 and (cache_32.mask == cache.mask).all()
     np.testing.assert_allclose(y, naive.lstm(x, h, h, **layer.params, mask=cache.mask)[0])
 
 
@@ -422,6 +462,8 @@ REFUSED_INPUTS = [
      "got int64 (0, 2)"),
     (Embedding(5, 2), np.array([[-2, 3]]), f"{IDS}, got -2: encode with the vocabulary the model "
      "was made for"),
+    (Embedding(5, 2), np.array([[-1, 5]]), f"{IDS}, got 5: encode with the vocabulary the model "
+     "was made for"),
     (OneHot(5), np.array([[5, 9]]), f"{IDS.replace('Embedding', 'OneHot')}, got 9: encode with "
      "the vocabulary the model was made for"),
     (ScaledInteger(5), np.array([[5]]), f"{IDS.replace('Embedding', 'ScaledInteger')}, got 5: "
@@ -431,6 +473,7 @@ REFUSED_INPUTS = [
 
 @pytest.mark.parametrize(("layer", "x", "message"), REFUSED_INPUTS)
 def test_wrong_inputs_are_named(layer, x, message):
+    layer = copy.deepcopy(layer)
     with pytest.raises(ValueError, match=says(message)):
         built(layer).forward(x)
     layer.name = "the_third"
@@ -456,6 +499,10 @@ def test_wrong_states_are_named(layer):
         message = f"{kind} wants a state of shapes {wanted}, got {shapes}: {begin}"
         with pytest.raises(ValueError, match=says(message)):
             layer.forward(X, state)
+    with pytest.raises(ValueError, match=says(
+        "GRU wants a state of shapes [(3, 2)], got [(2, 2)]: begin with initial_state(3)"
+    )):  # fmt: skip
+        built(GRU(2)).forward(numbers(4, 3, 3), good[:1])
     bad = (good[0], np.array([[0, 0], [0, np.nan]]))
     with pytest.raises(ValueError, match=says(f"the state of {kind} holds nan at (1, 1): {CLEAN}")):
         layer.forward(X, bad)

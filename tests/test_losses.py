@@ -56,6 +56,9 @@ def test_one_hot_targets_are_their_classes():
     assert loss == criterion.forward(logits, classes)[0]
     assert (cache.targets == classes).all()
     assert criterion.count(np.eye(4)[classes]) == 3
+    deeper, logits = np.array([[1, 0, 3], [2, 2, 0]]), numbers(2, 3, 4)
+    loss, cache = criterion.forward(logits, np.eye(4)[deeper])
+    assert loss == criterion.forward(logits, deeper)[0] and (cache.targets == deeper).all()
 
 
 def test_no_targets_no_loss():
@@ -130,6 +133,10 @@ REFUSED = [
     (
         lambda: CategoricalCrossentropy().forward(numbers(3, 4), np.zeros(2, int)),
         "targets (2,) do not fit logits (3, 4): want class numbers (3,) or one-hot (3, 4)",
+    ),
+    (
+        lambda: CategoricalCrossentropy().forward(numbers(3, 2, 4), np.zeros(2, int)),
+        "targets (2,) do not fit logits (3, 2, 4): want class numbers (3, 2) or one-hot (3, 2, 4)",
     ),
     (
         lambda: CategoricalCrossentropy().forward(numbers(2, 4), np.array([1, 4])),

@@ -12,6 +12,7 @@ from .callbacks import (
     ProgressBar,
     TimeLimit,
     cosine,
+    steps,
 )
 from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .data import Batch, Streams, Tokens, Windows
@@ -20,11 +21,12 @@ from .gradcheck import gradcheck
 from .layers import LSTM, Dense, Dropout, Embedding, Layer, OneHot, ScaledInteger
 from .losses import CategoricalCrossentropy
 from .model import Sequential
-from .ngram import bigram_nats, unigram_nats
+from .ngram import baselines, bigram_nats, ngram_nats, unigram_nats
 from .optimizers import SGD, Adam, RMSprop, clip_by_global_norm
 from .plots import plot_history, plot_roll
 from .presets import PRESETS, Preset
-from .training import Callback, DivergedError, evaluate, fit
+from .run import Callback, DivergedError
+from .training import evaluate, fit
 
 __version__ = "0.1.0"
 
@@ -57,6 +59,7 @@ __all__ = [
     "TimeLimit",
     "Tokens",
     "Windows",
+    "baselines",
     "bigram_nats",
     "clip_by_global_norm",
     "cosine",
@@ -64,8 +67,10 @@ __all__ = [
     "fit",
     "gradcheck",
     "load_checkpoint",
+    "ngram_nats",
     "plot_history",
     "plot_roll",
     "save_checkpoint",
+    "steps",
     "unigram_nats",
 ]

@@ -5,9 +5,10 @@ and reset where a piece begins: truncated backpropagation through time, with a l
 `Windows` gives the article's windows of T tokens and the one that follows, at stride 1, shuffled.
 """
 
+import hashlib
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -31,7 +32,7 @@ class Tokens:
     with IGNORED where a token is to be left out. starts: the index at which each piece begins.
     """
 
-    def __init__(self, ids: ndarray, starts: ndarray, targets: ndarray | None = None):
+    def __init__(self, ids: ndarray, starts: Any, targets: ndarray | None = None):
         self.ids = ids
         self.targets = ids if targets is None else targets
         self.starts = np.asarray(starts, np.int64)
@@ -60,6 +61,18 @@ class Tokens:
             first, last = np.searchsorted(self.starts, [a, a + len(targets)])
             counts[self.starts[first:last] - a] = False
             yield self.ids[a - 1 : a - 1 + len(targets)][counts], targets[counts]
+
+    def digest(self) -> str:
+        """A few letters that differ if any token does: a run goes on with the data it began with.
+
+        >>> Tokens(np.arange(3), np.array([0])).digest() == Tokens(np.arange(3), [0, 1]).digest()
+        False
+        """
+        hasher = hashlib.blake2b(self.starts.tobytes(), digest_size=8)
+        for array in (self.ids, self.targets):
+            for a in range(0, len(array), 1 << 20):
+                hasher.update(np.asarray(array[a : a + (1 << 20)], np.int64).tobytes())
+        return hasher.hexdigest()
 
 
 class Lane(NamedTuple):
@@ -115,6 +128,18 @@ class Streams:
     def __len__(self) -> int:
         """Batches in an epoch."""
         return max(lane.last - lane.first for lane in self.lanes(0))
+
+    def describe(self) -> dict[str, Any]:
+        """What the batches depend on, as plain data."""
+        tables = b"" if self.variants is None else np.asarray(self.variants, np.int64).tobytes()
+        return {
+            "data": "Streams",
+            "tokens": self.tokens.digest(),
+            "variants": hashlib.blake2b(tables, digest_size=8).hexdigest() if tables else None,
+            **{name: getattr(self, name) for name in ("streams", "steps", "shuffle")},
+            "whole_pieces": self.whole_pieces,
+            "data_seed": self.seed,
+        }
 
     def lanes(self, epoch: int) -> list[Lane]:
         """What each stream plays in an epoch."""
@@ -221,6 +246,16 @@ class Windows:
     def __len__(self) -> int:
         """Batches in an epoch."""
         return -(-len(self.follows) // self.batch)
+
+    def describe(self) -> dict[str, Any]:
+        """What the batches depend on, as plain data."""
+        return {
+            "data": "Windows",
+            "tokens": self.tokens.digest(),
+            **{name: getattr(self, name) for name in ("batch", "steps", "shuffle")},
+            "windows": len(self.follows),
+            "data_seed": self.seed,
+        }
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of epoch 0, 1, 2, ...: the same ones whenever it is asked for."""

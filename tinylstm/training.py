@@ -1,65 +1,49 @@
-"""The training loop: one readable function, `fit`, and the callbacks that watch it.
+"""The training loop: one readable function, `fit`, and what callbacks see of it.
 
 Randomness is derived from the seed and the number of the step, and data from the seed and the
-epoch, so that nothing but counters need be kept to go on where a run stopped.
+epoch, so that counters and arrays are all that need be kept to go on where a run stopped, and the
+end is the same to the last bit. Next: run.py, what callbacks see.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from .checkpoint import load_checkpoint
 from .data import Batch
 from .layers import State
 from .losses import CategoricalCrossentropy, NotFiniteError
-from .model import Arrays, Sequential
-from .optimizers import Optimizer, clip_by_global_norm
+from .model import Sequential
+from .optimizers import Adam, Optimizer, clip_by_global_norm
 from .parallel import Shards
+from .run import (
+    Callback,
+    DivergedError,
+    History,
+    Interrupt,
+    Run,
+    diagnosis,
+    interruptible,
+    recipe,
+)
 
-History = list[dict[str, float]]  # one entry an epoch, plain data
+EXPLODED = 10  # times the first loss, or 1 if that is more: nothing is learnt any more
 
 
 class Data(Protocol):
-    """What `fit` wants of `Streams`, `Windows` or your own source of batches."""
+    """What `fit` wants of `Streams`, `Windows` or your own source of batches.
+
+    A method `describe`, plain data, is what a resumed run is compared by; it may be missing.
+    """
 
     def __len__(self) -> int: ...
 
     def epoch(self, epoch: int, /) -> Any:
-        """An iterator over the epoch's batches."""
-
-
-class DivergedError(Exception):
-    """The loss is no longer a number; the message says at which step, and in which layer."""
-
-
-class Run:
-    """A training run, as callbacks see it: change `stop` to end it after the current epoch."""
-
-    def __init__(self, model: Sequential, optimizer: Optimizer, epochs: int, steps: int):
-        self.model = model
-        self.optimizer = optimizer
-        self.epochs = epochs
-        self.steps_per_epoch = steps
-        self.step = 0  # batches so far
-        self.history: History = []
-        self.stop = False
-
-
-class Callback:
-    """Something that is told of the run's progress. Override what you need."""
-
-    def on_train_begin(self, run: Run) -> None:
-        """Before the first batch."""
-
-    def on_batch_end(self, run: Run, loss: float) -> None:
-        """After each update of the weights."""
-
-    def on_epoch_end(self, run: Run) -> None:
-        """After each epoch: `run.history[-1]` has its numbers."""
-
-    def on_train_end(self, run: Run) -> None:
-        """At the end, also when the run was interrupted."""
+        """An iterator over the epoch's batches: the same ones whenever it is asked for."""
 
 
 def fit(
@@ -73,84 +57,104 @@ def fit(
     seed: int = 0,
     callbacks: Sequence[Callback] = (),
     threads: int | None = None,
+    penalty: Any = None,
+    resume: str | Path | None = None,
 ) -> History:
     """Train a model in place by truncated backpropagation through time.
 
     The state is carried from batch to batch and reset where `Batch.reset` says so. Gradients are
     clipped to a global norm of `clip`. Each batch is cut into `threads` shards, by default one for
-    each core; the same seed and number of threads give the same bits. Returns a dictionary for each
-    epoch: `loss`, `val_loss` in nats a target, `norm`, the mean gradient norm, `seconds` and
-    `tokens_per_second`. Raises DivergedError when the loss is no longer a number.
+    each core; the same seed and number of threads give the same bits. penalty: a loss of the
+    parameters alone, such as `L2`; `loss` in the history is without it. resume: a checkpoint that
+    `ModelCheckpoint` left; the run goes on from there, and ends in the same bits as one that was
+    never stopped. Ctrl-C waits for the end of a batch, a second one does not.
+
+    Returns a dictionary for each epoch: `loss`, `val_loss` in nats a target, `norm`, the mean
+    gradient norm, `seconds` and `tokens_per_second`.
+    Raises DivergedError when the loss explodes or is no longer a number, FileError for a checkpoint
+    that cannot be read, ValueError for one of another run.
 
     >>> from tinylstm.data import Streams, Tokens
     >>> from tinylstm.layers import LSTM, Dense, Embedding
-    >>> from tinylstm.optimizers import Adam
     >>> net = [Embedding(3, 8), LSTM(8, return_sequences=True), Dense(3)]
     >>> data = Streams(Tokens(np.tile([0, 1, 2], 40), np.array([0])), streams=2, steps=20)
     >>> history = fit(Sequential(net), data, epochs=20, optimizer=Adam(0.02))
     >>> history[0]["loss"] > 0.5 > 0.2 > history[-1]["loss"]
     True
     """
-    if optimizer is None:
-        from .optimizers import Adam
-
-        optimizer = Adam()
-    loss = CategoricalCrossentropy() if loss is None else loss
-    run = Run(model, optimizer, epochs, len(data))
+    optimizer = Adam() if optimizer is None else optimizer
+    run = Run(model, optimizer, epochs, len(data), clip, seed, penalty)
+    checkpoint = None if resume is None else load_checkpoint(resume)
+    if threads is None and checkpoint and checkpoint.progress:
+        threads = checkpoint.progress.recipe.get("threads")
+    shards = Shards(model, CategoricalCrossentropy() if loss is None else loss, threads)
+    run.recipe = recipe(run, shards.loss, shards.threads, data)
+    if checkpoint:
+        run.resume(checkpoint)
     for callback in callbacks:
         callback.on_train_begin(run)
     try:
-        with Shards(model, loss, threads) as shards:
-            for epoch in range(epochs):
-                run.history.append(train_epoch(run, shards, data, epoch, clip, seed, callbacks))
-                if validation is not None:
-                    run.history[-1]["val_loss"] = mean_loss(shards, validation)
+        with interruptible() as interrupt, shards:
+            while len(run.history) < epochs and not (run.stop or run.finished):
+                for value in train_epoch(run, shards, data):
+                    for callback in callbacks:
+                        callback.on_batch_end(run, value)
+                    interrupt.check()
+                judged = None if validation is None else mean_loss(shards, validation, interrupt)
+                run.end_epoch(judged)
                 for callback in callbacks:
                     callback.on_epoch_end(run)
-                if run.stop:
-                    break
+                interrupt.check()
+        run.finished = True
     finally:
         for callback in callbacks:
             callback.on_train_end(run)
     return run.history
 
 
-def train_epoch(
-    run: Run,
-    shards: Shards,
-    data: Data,
-    epoch: int,
-    clip: float,
-    seed: int,
-    callbacks: Sequence[Callback],
-) -> dict[str, float]:
-    """One pass over the data; returns its entry in the history."""
-    states: list[State] | None = None
-    total, tokens, norms, begin = 0.0, 0, 0.0, time.perf_counter()
-    for batch in data.epoch(epoch):
-        states = carried(run.model, states, batch)
-        try:
-            loss, states, grads = shards.gradients(batch, states, [seed, run.step])
-        except NotFiniteError as error:
-            raise DivergedError(diagnosis(run, shards.grads[0], str(error))) from error
-        norm = clip_by_global_norm(grads, clip)
-        if not np.isfinite(norm):
-            raise DivergedError(diagnosis(run, grads, f"the gradient's norm is {norm}"))
-        run.optimizer.update(run.model.params, grads)
+def train_epoch(run: Run, shards: Shards, data: Data) -> Iterator[float]:
+    """What is left of a pass over the data: the loss of each step, and the totals in `run.sums`."""
+    begin = time.perf_counter() - run.sums.get("seconds", 0.0)
+    for batch in islice(data.epoch(len(run.history)), run.batch, None):
+        run.whole = False
+        run.states = carried(run.model, run.states, batch)
+        loss, norm = one_step(run, shards, batch)
         run.step += 1
-        total += loss * batch.tokens
-        tokens += batch.tokens
-        norms += norm
-        for callback in callbacks:
-            callback.on_batch_end(run, loss)
-    seconds = time.perf_counter() - begin
-    return {
-        "epoch": epoch + 1,
-        "loss": total / tokens,
-        "norm": norms / len(data),
-        "seconds": seconds,
-        "tokens_per_second": tokens / seconds,
-    }
+        run.batch += 1
+        for name, value in (
+            ("loss", loss * batch.tokens),
+            ("tokens", batch.tokens),
+            ("norm", norm),
+        ):
+            run.sums[name] = run.sums.get(name, 0.0) + value
+        run.sums["seconds"] = time.perf_counter() - begin
+        run.whole = True
+        yield loss
+
+
+def one_step(run: Run, shards: Shards, batch: Batch) -> tuple[float, float]:
+    """One update of the weights and states; the loss, and the gradients' norm before clipping."""
+    params = run.model.params
+    try:
+        with np.errstate(all="ignore"):  # what is no number is found, and told below
+            loss, states, grads = shards.gradients(batch, run.states, [run.seed, run.step])
+            if run.penalty is not None:
+                run.penalty.backward(params, grads)
+            norm = clip_by_global_norm(grads, run.clip)
+    except ValueError as error:
+        arrays = [*params.values(), *(array for state in run.states or [] for array in state)]
+        if isinstance(error, NotFiniteError) or not all(np.isfinite(a).all() for a in arrays):
+            raise DivergedError(diagnosis(run, shards.grads, str(error))) from error
+        raise
+    limit = EXPLODED * max(run.sums.setdefault("first", loss), 1.0)
+    if not np.isfinite(norm):
+        raise DivergedError(diagnosis(run, shards.grads, f"the gradient's norm is {norm}"))
+    if loss > limit:
+        what = f"the loss is {loss:.3g}, more than {EXPLODED} times the first"
+        raise DivergedError(diagnosis(run, shards.grads, what))
+    run.optimizer.update(params, grads)
+    run.states = states
+    return loss, norm
 
 
 def carried(model: Sequential, states: list[State] | None, batch: Batch) -> list[State]:
@@ -172,7 +176,7 @@ def evaluate(model: Sequential, data: Data, loss: Any = None, threads: int | Non
         return mean_loss(shards, data)
 
 
-def mean_loss(shards: Shards, data: Data) -> float:
+def mean_loss(shards: Shards, data: Data, interrupt: Interrupt | None = None) -> float:
     """See `evaluate`."""
     states: list[State] | None = None
     total, tokens = 0.0, 0
@@ -180,15 +184,6 @@ def mean_loss(shards: Shards, data: Data) -> float:
         value, states = shards.evaluate(batch, carried(shards.model, states, batch))
         total += value * batch.tokens
         tokens += batch.tokens
+        if interrupt:
+            interrupt.check()
     return total / max(tokens, 1)
-
-
-def diagnosis(run: Run, grads: Arrays, what: str) -> str:
-    """Where the numbers stopped being numbers."""
-    bad = [path for path, array in run.model.params.items() if not np.isfinite(array).all()]
-    bad += [f"the gradient of {path}" for path, g in grads.items() if not np.isfinite(g).all()]
-    where = f"; not finite: {', '.join(bad[:4])}" if bad else ""
-    return (
-        f"at step {run.step + 1} {what}{where}. "
-        f"Lower the learning rate (now {run.optimizer.learning_rate:g}) or the clipping limit"
-    )

@@ -6,11 +6,13 @@ Read in this order: :mod:`~tinylstm.music.notes`, :mod:`~tinylstm.music.midi`,
 """
 
 from tinylstm.music.article import ArticleTokenizer
+from tinylstm.music.choosing import Sampling
 from tinylstm.music.corpus import Corpus, EmptyCorpusError, load_corpus
 from tinylstm.music.events import EventTokenizer
 from tinylstm.music.midi import UnreadableFileError, read_midi, write_midi
 from tinylstm.music.notes import DRUMS, Note, Piece
-from tinylstm.music.sampling import compose, compose_notes, openings
+from tinylstm.music.rules import Length
+from tinylstm.music.sampling import Take, compose, compose_notes, compose_takes, openings
 from tinylstm.music.tokenizer import Tokenizer, UnknownTokenWarning
 from tinylstm.music.tokenizers import tokenizer_from_config
 
@@ -20,13 +22,17 @@ __all__ = [
     "Corpus",
     "EmptyCorpusError",
     "EventTokenizer",
+    "Length",
     "Note",
     "Piece",
+    "Sampling",
+    "Take",
     "Tokenizer",
     "UnknownTokenWarning",
     "UnreadableFileError",
     "compose",
     "compose_notes",
+    "compose_takes",
     "load_corpus",
     "openings",
     "read_midi",

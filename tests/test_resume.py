@@ -1,0 +1,241 @@
+"""Nothing is lost: killed at any moment and started again, a run ends in the same bits.
+
+KILLS=100 python -m pytest tests/test_resume.py -k killed         as many kills as you like
+"""
+
+import os
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import resumed
+
+import tinylstm as tl
+from tinylstm.run import Callback
+
+KILLS = int(os.environ.get("KILLS", "3"))
+
+
+class At(Callback):
+    """Does something after a step, or after an epoch."""
+
+    def __init__(self, action, step=None, epoch=None):
+        self.action, self.step, self.epoch = action, step, epoch
+
+    def on_batch_end(self, run, loss):
+        if run.step == self.step:
+            self.action()
+
+    def on_epoch_end(self, run):
+        if len(run.history) == self.epoch:
+            self.action()
+
+
+def press_ctrl_c():
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The digest of the weights and the history of a run that nothing disturbs."""
+    model, history = resumed.train(tmp_path_factory.mktemp("whole") / "model.npz")
+    return resumed.digest(model), history
+
+
+def numbers(history):
+    """What does not depend on the clock."""
+    return [{k: v for k, v in e.items() if "second" not in k} for e in history]
+
+
+def start(folder):
+    here = Path(__file__).parent
+    env = os.environ | {"PYTHONPATH": str(here.parent), "TINYLSTM_BACKEND": "numpy"}
+    process = subprocess.Popen(
+        [sys.executable, here / "resumed.py", folder], env=env, stdout=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()  # ready
+    return process
+
+
+def test_killed_at_any_moment_a_run_ends_in_the_same_bits(tmp_path):
+    began = time.monotonic()
+    whole = start(tmp_path / "whole")
+    wanted, _ = whole.communicate()
+    seconds, rng, killed = time.monotonic() - began, random.Random(), 0
+    for trial in range(KILLS):
+        process = start(tmp_path / f"{trial}")
+        time.sleep(rng.uniform(0, seconds))
+        process.kill()
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+        got, _ = start(tmp_path / f"{trial}").communicate()
+        assert got == wanted
+        assert [p.name for p in (tmp_path / f"{trial}").iterdir()] == ["model.npz"]
+    print(f"{KILLS} resumes, {killed} of them after a kill before the end: {KILLS} equal ends")
+
+
+def test_killed_in_the_middle_of_writing(tmp_path, uninterrupted):
+    """The temporary file is there, half written, and the old one whole."""
+    path = tmp_path / "model.npz"
+    with pytest.raises(KeyboardInterrupt):
+        resumed.train(path, [At(press_ctrl_c, step=7)])
+    (tmp_path / ".model.npz.abc").write_bytes(path.read_bytes()[:1000])
+    model, _ = resumed.train(path)
+    assert resumed.digest(model) == uninterrupted[0]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "moment", [{"step": 1}, {"step": 23}, {"step": 26}, {"epoch": 1}, {"epoch": 8}]
+)
+def test_ctrl_c_and_resume_end_in_the_same_bits(moment, tmp_path, uninterrupted):
+    path = tmp_path / "model.npz"
+    with pytest.raises(KeyboardInterrupt):
+        resumed.train(path, [At(press_ctrl_c, **moment)], every=1e9)
+    model, history = resumed.train(path, every=1e9)
+    assert resumed.digest(model) == uninterrupted[0]
+    assert numbers(history) == numbers(uninterrupted[1])
+    kept = tl.load_checkpoint(path)
+    assert resumed.digest(kept.model) == uninterrupted[0]
+    assert kept.progress.finished and not kept.progress.weights
+
+
+def test_ctrl_c_in_validation_loses_no_step(tmp_path, uninterrupted, monkeypatch):
+    path = tmp_path / "model.npz"
+    from tinylstm import training
+
+    def interrupted(shards, data, interrupt=None):
+        press_ctrl_c()
+        interrupt.check()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "mean_loss", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            resumed.train(path, every=1e9)
+    progress = tl.load_checkpoint(path).progress
+    assert progress.batch == progress.step > 20 and progress.epoch == 0
+    assert resumed.digest(resumed.train(path)[0]) == uninterrupted[0]
+
+
+def test_a_second_ctrl_c_does_not_wait_and_leaves_the_last_whole_step(tmp_path):
+    path = tmp_path / "model.npz"
+
+    class Torn(tl.Adam):
+        def update(self, params, grads):
+            super().update(params, grads)
+            if self.steps == 5:
+                press_ctrl_c()
+                press_ctrl_c()
+
+    model, (train, _) = resumed.network(), resumed.data()
+    keep = tl.ModelCheckpoint(path, every=0)
+    with pytest.raises(KeyboardInterrupt):
+        tl.fit(model, train, 3, optimizer=Torn(), callbacks=[keep])
+    assert tl.load_checkpoint(path).progress.step == 4
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path, uninterrupted):
+    path = tmp_path / "model.npz"
+    resumed.train(path)
+    model, history = resumed.train(path)
+    assert resumed.digest(model) == uninterrupted[0]
+    assert numbers(history) == numbers(uninterrupted[1])
+
+
+def test_a_run_of_another_kind_is_refused_by_what_differs(tmp_path):
+    path = tmp_path / "model.npz"
+    with pytest.raises(KeyboardInterrupt):
+        resumed.train(path, [At(press_ctrl_c, step=3)])
+    with pytest.raises(ValueError, match="epochs was 8, now 9"):
+        resumed.train(path, epochs=9)
+    with pytest.raises(ValueError, match=r"clip was 5[.]0, now 1[.]0"):
+        resumed.train(path, clip=1.0)
+    with pytest.raises(ValueError, match=r"penalty was None, now L2 {'rate': 0.1}"):
+        resumed.train(path, penalty=tl.losses.L2(0.1))
+    tl.save_checkpoint(path, resumed.network())
+    with pytest.raises(ValueError, match="holds a network, but no run"):
+        resumed.train(path)
+
+
+def test_a_full_disk_is_told_of_and_the_old_file_stays(tmp_path):
+    path = tmp_path / "model.npz"
+    with pytest.raises(KeyboardInterrupt):
+        resumed.train(path, [At(press_ctrl_c, step=3)])
+    before, limit = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limit[1]))  # what a disk without room does
+    try:
+        with (
+            pytest.warns(UserWarning, match=r"cannot write .*model.npz.*; training goes on"),
+            pytest.raises(tl.FileError, match=r"cannot write .*model.npz: File too large"),
+        ):
+            resumed.train(path, epochs=8)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_that_has_room_again_loses_nothing(tmp_path, uninterrupted):
+    path, limit = tmp_path / "model.npz", resource.getrlimit(resource.RLIMIT_FSIZE)
+    full = At(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limit[1])), step=5)
+    room = At(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit), step=60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        resumed.train(path, [full, room])
+    assert resumed.digest(tl.load_checkpoint(path).model) == uninterrupted[0]
+
+
+def test_a_folder_that_cannot_be_written_is_told_of_before_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    steps = []
+    with pytest.raises(tl.FileError, match=r"cannot write .*model.npz: "):
+        resumed.train(tmp_path / "file" / "model.npz", [At(lambda: steps.append(1), step=1)])
+    assert not steps
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
+def test_a_read_only_folder(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(tl.FileError, match="Permission denied"):
+        resumed.train(tmp_path / "model.npz")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+def test_a_truncated_checkpoint_is_named(tmp_path, share):
+    path = tmp_path / "model.npz"
+    with pytest.raises(KeyboardInterrupt):
+        resumed.train(path, [At(press_ctrl_c, step=3)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(tl.FileError, match=r"model.npz"):
+        resumed.train(path)
+    assert len(path.read_bytes()) == int(share * len(whole))
+
+
+def test_foreign_files_are_named(tmp_path):
+    path = tmp_path / "model.npz"
+    np.savez(path, a=np.zeros(3))
+    with pytest.raises(tl.FileError, match=re.escape(str(path))):
+        resumed.train(path)
+    tl.files.save_arrays(path, {"a": np.zeros(3)}, {"format": "another"})
+    with pytest.raises(tl.FileError, match="format 'another'"):
+        resumed.train(path)
+
+
+def test_a_worse_run_of_weights_does_not_replace_the_best(tmp_path, uninterrupted):
+    _, history = uninterrupted
+    best = min(range(len(history)), key=lambda i: history[i]["val_loss"])
+    path = tmp_path / "model.npz"
+    with pytest.raises(KeyboardInterrupt):
+        resumed.train(path, [At(press_ctrl_c, epoch=len(history) - 1)])
+    _, held_out = resumed.data()
+    kept = tl.load_checkpoint(path)
+    assert tl.evaluate(kept.model, held_out, threads=2) == pytest.approx(history[best]["val_loss"])
