@@ -1,9 +1,10 @@
 """Sequential: layers in a row, with their parameters by path, their state and their files.
 
 Inside, all arrays are time-major, (T, B, ...). `predict` is the one place that takes batch-first
-arrays and transposes them. Next: training.py, which fits a model; gradcheck.py, which proves it.
+arrays and transposes them. Next: training.py, which fits a model; gradcheck, which proves it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class Sequential:
 
     def __init__(
         self,
-        layers: list[Layer],
+        layers: Sequence[Layer],
         input_size: int | None = None,
         seed: int = 0,
         dtype: Any = np.float32,
