@@ -197,10 +197,6 @@ class Sequential:
         for path, array in own.items():
             array[...] = weights[path]
 
-    def set_params(self, params: Arrays) -> None:
-        """As `set_weights`, but leave the statistics as they are."""
-        self.set_weights(self.statistics | params)
-
     def save(self, path: str | Path, **extra: Any) -> None:
         """Write weights and configuration (and `extra`, plain data) to one .npz file."""
         save_arrays(path, self.weights, {"format": "tinylstm 1", "model": self.config(), **extra})
