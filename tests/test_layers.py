@@ -224,7 +224,7 @@ def test_bidirectional_readers_have_its_type_and_their_own_masks():
     assert {p.dtype for p in layer.params.values()} == {np.dtype(np.float32)}
     x = numbers(5, 2, 3, dtype=np.float32)
     ahead, back = layer.forward(x, None, np.random.default_rng(0))[2]
-    assert (ahead.mask != back.mask).any()
+    assert ahead.mask.shape == back.mask.shape == (2, 8) and (ahead.mask != back.mask).any()
 
 
 def test_bidirectional_gives_each_reader_its_own_state():

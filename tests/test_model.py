@@ -200,16 +200,6 @@ def test_weights_that_do_not_fit_are_all_refused():
         assert (model.params[path] == array).all()
 
 
-def test_set_params_leaves_the_statistics():
-    model = tied()
-    model.layers[3].statistics["mean"][...] = 7
-    model.set_params({path: np.zeros_like(array) for path, array in model.params.items()})
-    assert (model.statistics["batchnormalization_1.mean"] == 7).all()
-    assert not any(array.any() for array in model.params.values())
-    with pytest.raises(ValueError, match="no embedding_1"):
-        model.set_params({})
-
-
 def test_files_that_hold_no_model_are_named(tmp_path):
     path = tmp_path / "m.npz"
     config = plain().config()

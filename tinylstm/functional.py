@@ -1,7 +1,7 @@
 """The LSTM and its loss, forward and backward, as the papers write them. Read this file first.
 
 Pure functions over NumPy arrays: no state, no randomness, no speed tricks; no other file is needed.
-`layers.py` gives these functions parameters; `kernels/` holds fast twins that must agree.
+`layers/` gives these functions parameters; `kernels/` holds fast twins that must agree.
 
 Sizes, one letter each: T steps, B sequences in the batch, D inputs, H units, V classes.
 Arrays are time-major: x is (T, B, D), so x[t] is one contiguous (B, D) slab.
@@ -9,7 +9,7 @@ The four gates stand side by side on the last axis, always in the order i f g o
 (input, forget, candidate, output): Wx (D, 4H), Wh (H, 4H), b (4H,).
 The gradient of the loss with respect to q is called dq and has q's shape.
 Every function here takes float32, float64 and complex128: with complex numbers the derivative
-of anything can be read off to the last digit, Im f(x + 1e-20 i) / 1e-20 (see gradcheck.py).
+of anything can be read off to the last digit, Im f(x + 1e-20 i) / 1e-20 (see gradcheck/).
 
 Sources: S. Hochreiter, J. Schmidhuber, Long Short-Term Memory, Neural Computation 9(8), 1997;
 the forget gate: F. Gers, J. Schmidhuber, F. Cummins, Learning to Forget, ibid. 12(10), 2000;

@@ -137,7 +137,7 @@ class BinaryCrossentropy:
         """The gradient of the loss with respect to the logits, (..., V)."""
         p, targets, divisor = cache
         # loss = sum of (log(1 + exp(z)) - t z) / count, and the slope of log(1 + exp(z)) is p
-        return ((p - targets) / divisor).astype(p.dtype, copy=False)
+        return (p - targets.astype(p.dtype)) / divisor  # (..., V)
 
 
 class L2:

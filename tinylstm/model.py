@@ -1,9 +1,10 @@
 """Sequential: layers in a row, with their parameters by path, their state and their files.
 
 Inside, all arrays are time-major, (T, B, ...). `predict` is the one place that takes batch-first
-arrays and transposes them. Next: training.py, which fits a model; gradcheck.py, which proves it.
+arrays and transposes them. Next: training.py, which fits a model; gradcheck, which proves it.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class Sequential:
 
     def __init__(
         self,
-        layers: list[Layer],
+        layers: Sequence[Layer],
         input_size: int | None = None,
         seed: int = 0,
         dtype: Any = np.float32,
@@ -208,10 +209,6 @@ class Sequential:
             raise ValueError(f"weights do not fit the model: {'; '.join(differences)}")
         for path, array in own.items():
             array[...] = weights[path]
-
-    def set_params(self, params: Arrays) -> None:
-        """As `set_weights`, but leave the statistics as they are."""
-        self.set_weights(self.statistics | params)
 
     def save(self, path: str | Path, **extra: Any) -> None:
         """Write weights and configuration (and `extra`, plain data) to one .npz file."""

@@ -1,4 +1,4 @@
-"""What the machine can do at best: multiply-adds from register to register, and reading memory."""
+"""What the machine can do at best: multiply-adds on numbers at hand, and reading memory."""
 
 import time
 from collections.abc import Callable
@@ -6,49 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
-from tinylstm.kernels.vectors import BYTES, I64, Vector
+from tinylstm.kernels.tiles import ROWS_A, column, wide
 from tinylstm.parallel import usable_cores
 
-CHAINS = 12 if BYTES == 32 else 24  # independent sums: enough to hide the latency of one
-LANES = BYTES // 4
-LOOPS = 20_000_000
-
-
-@intrinsic
-def _multiply_adds(typing: Any, n: Any) -> Any:
-    """n times CHAINS vector multiply-adds that touch nothing but registers; returns a number."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind = ir.VectorType(ir.FloatType(), LANES)
-        before = builder.block
-        head, done = builder.append_basic_block("head"), builder.append_basic_block("done")
-        builder.branch(head)
-        builder.position_at_end(head)
-        k, sums = builder.phi(I64), [builder.phi(kind) for _ in range(CHAINS)]
-        k.add_incoming(ir.Constant(I64, 0), before)
-        for i, total in enumerate(sums):
-            total.add_incoming(ir.Constant(kind, [float(i)] * LANES), before)
-            value = Vector(builder, total)
-            total.add_incoming(value.fma(0.999, 0.5).value, head)
-        following = builder.add(k, ir.Constant(I64, 1))
-        k.add_incoming(following, head)
-        builder.cbranch(builder.icmp_signed("<", following, args[0]), head, done)
-        builder.position_at_end(done)
-        result = Vector(builder, sums[0])
-        for total in sums[1:]:
-            result = result + Vector(builder, total)
-        return builder.extract_element(result.value, ir.Constant(ir.IntType(32), 0))
-
-    return types.float32(n), emit
-
-
-@njit(nogil=True)
-def _run(n: Any) -> Any:
-    return _multiply_adds(n)
+LOOPS = 5_000_000
 
 
 @njit(nogil=True, fastmath=True)
@@ -59,16 +22,24 @@ def _sum(x: Any) -> Any:
     return total
 
 
+def spin(numbers: Any, loops: int) -> None:
+    """The largest tile, over and over on the same numbers: all operands are in the nearest cache."""
+    C = numbers[256:]
+    column(numbers, 0, 1, 0, numbers, 128, 0, ROWS_A, loops, C, 0, wide(np.float32), False)
+
+
 def multiply_adds() -> Callable[[], float]:
     """A function that measures floating-point operations a second, on all cores."""
     cores = usable_cores()
     pool = ThreadPoolExecutor(cores)
-    _run(1)
+    arrays = [np.zeros(2048, np.float32) for _ in range(cores)]
+    spin(arrays[0], 1)
 
     def step() -> float:
         begin = time.perf_counter()
-        list(pool.map(_run, [LOOPS // 4] * cores))
-        return cores * LOOPS // 4 * CHAINS * LANES * 2 / (time.perf_counter() - begin)
+        list(pool.map(spin, arrays, [LOOPS] * cores))
+        flops = cores * LOOPS * ROWS_A * wide(np.float32) * 2
+        return flops / (time.perf_counter() - begin)
 
     return step
 
