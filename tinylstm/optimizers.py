@@ -4,6 +4,7 @@
 one array the shape of the parameter for each name, and `steps`; both go into a checkpoint.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy import ndarray
 from . import backend
 
 Arrays = dict[str, ndarray]
+Spread = Callable[[Callable[[str], None], list[str]], None]
 
 
 class Optimizer:
@@ -31,8 +33,11 @@ class Optimizer:
         """The constructor's arguments, as plain data."""
         return {name: getattr(self, name) for name in self.config_names}
 
-    def update(self, params: Arrays, grads: Arrays) -> None:
-        """One step downhill: changes `params` (and the optimizer's memory) in place."""
+    def update(self, params: Arrays, grads: Arrays, spread: Spread | None = None) -> None:
+        """One step downhill: changes `params` (and the optimizer's memory) in place.
+
+        spread: calls a function on every name, for several threads; by default one after another.
+        """
         if params.keys() != grads.keys():
             names = sorted(params.keys() ^ grads.keys())
             raise ValueError(f"parameters and gradients differ in {names}: use zero_grads()")
@@ -40,9 +45,20 @@ class Optimizer:
             if grads[name].shape != p.shape:
                 raise ValueError(f"the gradient of {name} is {grads[name].shape}, not {p.shape}")
         self.steps += 1
-        for name, p in params.items():
-            slots = [self.slots[s].setdefault(name, np.zeros_like(p)) for s in self.slot_names]
-            backend.optimizer_step(self, p, grads[name], slots)
+        for memory in self.slots.values():
+            memory.update(
+                {name: np.zeros_like(params[name]) for name in params.keys() - memory.keys()}
+            )
+
+        def one(name: str) -> None:
+            slots = [self.slots[slot][name] for slot in self.slot_names]
+            backend.optimizer_step(self, params[name], grads[name], slots)
+
+        if spread is None:
+            for name in params:
+                one(name)
+        else:
+            spread(one, list(params))
 
     def step(self, p: ndarray, g: ndarray, *slots: ndarray) -> None:
         """Update one parameter p and its slots in place, given its gradient g."""

@@ -85,9 +85,12 @@ class Shards:
 
         results = self.each(work, len(cuts))
         total = self.grads[0]
-        for grads in self.grads[1 : len(cuts)]:
-            for path, grad in total.items():
-                grad += grads[path]
+
+        def add(path: str) -> None:
+            for grads in self.grads[1 : len(cuts)]:  # in this order, whichever thread does it
+                total[path] += grads[path]
+
+        self.spread(add, list(total))
         for _, _, caches in results:
             if caches is not None:
                 self.model.update_statistics(caches)
@@ -114,6 +117,15 @@ class Shards:
         finally:  # an error in one shard must not leave another at work on the same arrays
             for other in others:
                 other.exception()
+
+    def spread(self, work: Callable[[str], None], names: list[str]) -> None:
+        """work(name) for every name, dealt out to the threads; the order must not matter."""
+
+        def some(thread: int) -> None:
+            for name in names[thread :: self.threads]:
+                work(name)
+
+        self.each(some, self.threads)
 
     def cuts(self, batch: Batch) -> list[tuple[int, int]]:
         """Where each shard begins and ends in the batch: as equal as can be."""

@@ -23,7 +23,7 @@ def _sum(x: Any) -> Any:
 
 
 def spin(numbers: Any, loops: int) -> None:
-    """The largest tile, over and over on the same numbers: all operands are in the nearest cache."""
+    """The largest tile, over and over on the same numbers, all in the nearest cache."""
     C = numbers[256:]
     column(numbers, 0, 1, 0, numbers, 128, 0, ROWS_A, loops, C, 0, wide(np.float32), False)
 

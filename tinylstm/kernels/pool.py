@@ -21,7 +21,7 @@ _obtained = 0
 
 
 def obtained() -> int:
-    """Bytes that all threads have ever taken from the system: constant once a program is in step."""
+    """Bytes that all threads have ever taken from the system: constant in the steady state."""
     return _obtained
 
 
