@@ -10,10 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinylstm import backend, functional, kernels
+from tinylstm.data import Batch
+from tinylstm.kernels import pool
 from tinylstm.kernels.pool import empty
 from tinylstm.layers import LSTM, Dense, Embedding
+from tinylstm.losses import CategoricalCrossentropy
 from tinylstm.model import Sequential
 from tinylstm.optimizers import SGD, Adam, RMSprop
+from tinylstm.parallel import Shards
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
 dtypes = st.sampled_from(["float32", "float64"])
@@ -212,3 +216,31 @@ def test_every_vector_width_on_every_machine(width, tmp_path):
     environment = {**os.environ, "TINYLSTM_VECTOR_BYTES": width, "TINYLSTM_CACHE": str(tmp_path)}
     command = [sys.executable, "-c", code, os.path.dirname(__file__)]
     subprocess.run(command, env=environment, check=True, timeout=300)
+
+
+def training_bytes(model, T, B, shards):
+    """The formula in docs/speed.md: what a training step holds besides parameters, in bytes."""
+    size, b = model.dtype.itemsize, -(-B // shards)
+    kept, most, panels = 0, 0, 0
+    for layer in (layer for layer in model.layers if isinstance(layer, LSTM)):
+        D, H = layer.params["Wx"].shape[0], layer.units
+        kept += 2 * (T + 1) * b * H + 4 * T * b * H  # h, c, gates: until the backward pass
+        most = max(most, 4 * T * b * H + T * b * (D + H) + 264 * 4 * H + 264 * 512)  # dz, dx, dy
+        panels = max(panels, 4 * H * (D + H) * 2)  # weights in panels, both ways
+    return shards * size * (kept + most + panels)
+
+
+def test_the_steady_state_takes_no_new_memory_and_what_it_holds_follows_the_formula():
+    model = Sequential([LSTM(96, return_sequences=True), LSTM(64, return_sequences=True)], 32)
+    T, B = 50, 24
+    x = np.random.default_rng(0).standard_normal((T, B, 32)).astype(np.float32)
+    batch = Batch(x, np.zeros((T, B), int), np.ones(B, bool), T * B)
+    with Shards(model, CategoricalCrossentropy(), 2) as shards:
+        begin = pool.obtained()
+        for _ in range(3):
+            shards.gradients(batch)
+        held = pool.obtained() - begin
+        for _ in range(5):
+            shards.gradients(batch)
+        assert pool.obtained() - begin == held
+    assert 0 < held <= 1.25 * training_bytes(model, T, B, 2)

@@ -5,12 +5,14 @@ arrays and transposes them. Next: training.py, which fits a model; gradcheck, wh
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
+from . import backend
 from .files import FileError, load_arrays, save_arrays
 from .layers import Layer, State, layer_from_config
 from .layers.base import check_finite, label
@@ -133,6 +135,17 @@ class Sequential:
         """
         for layer, cache in zip(self.layers, caches, strict=True):
             layer.update_statistics(cache)
+
+    def frozen(self) -> AbstractContextManager[None]:
+        """A `with` block in which no weight changes: for composing, one step at a time.
+
+        >>> from tinylstm.layers import LSTM
+        >>> model, states = Sequential([LSTM(4, return_sequences=True)], input_size=2), None
+        >>> with model.frozen():
+        ...     for step in range(3):
+        ...         y, states, _ = model.forward(np.ones((1, 1, 2), np.float32), states)
+        """
+        return backend.frozen_weights()
 
     def predict(self, x: ndarray) -> ndarray:
         """From batch-first ids (B, T) or vectors (B, T, D) to (B, T, V), or (B, V) without time."""

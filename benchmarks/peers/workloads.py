@@ -1,0 +1,71 @@
+"""What is measured: sizes, peers, and how many multiply-adds a step must do."""
+
+from dataclasses import dataclass, replace
+
+STEPS, BATCH = 100, 64
+CLASSES = 300
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A network and what is done with it.
+
+    kind: "train", "forward" or "compose". layers: LSTM layers. embedding: 0 for the article's
+    scaled integer and a loss at the last step only. units: notes in what is timed as one step.
+    """
+
+    kind: str
+    layers: int
+    hidden: int
+    embedding: int = 0
+    steps: int = STEPS
+    batch: int = BATCH
+    threads: int | None = None
+    peers: tuple[str, ...] = ("torch",)
+    seconds: float = 60.0
+    units: int = 1
+    dropout: float = 0.0
+
+    def units_of(self, peer: str) -> int:
+        """Notes in one timed step of a peer: Keras's predict is too slow for as many as ours."""
+        return min(self.units, 3) if peer.startswith("keras") else self.units
+
+    @property
+    def inputs(self) -> int:
+        """D of the first layer."""
+        return self.embedding or 1
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations in the matrix products of one step."""
+        if self.kind == "compose":
+            return 0.0
+        widths = [self.inputs] + [self.hidden] * (self.layers - 1)
+        positions = self.steps * self.batch
+        total = sum(2.0 * positions * (width + self.hidden) * 4 * self.hidden for width in widths)
+        if self.embedding:
+            total += 2.0 * positions * self.hidden * CLASSES
+        backward = 3 if self.kind == "train" else 1
+        return total * backward
+
+
+ALL = ("torch", "keras-tensorflow", "keras-jax", "textbook")
+ARTICLE = Workload("train", 3, 512, peers=ALL, dropout=0.3, seconds=150)
+
+WORKLOADS = {
+    "train_step": ARTICLE,
+    "train_step_128": Workload("train", 3, 128),
+    "train_step_embedding": Workload("train", 2, 256, embedding=128),
+    "forward": Workload("forward", 3, 512),
+    "compose": Workload(
+        "compose", 3, 512, batch=1, peers=("torch", "keras-tensorflow"), units=100, seconds=40
+    ),
+    "scaling_batch_16": Workload("train", 2, 256, embedding=128, batch=16, seconds=15),
+    "scaling_batch_256": Workload("train", 2, 256, embedding=128, batch=256, seconds=30),
+    "scaling_units_64": Workload("train", 2, 64, embedding=128, seconds=15),
+    "scaling_units_100": Workload("train", 2, 100, embedding=128, seconds=15),
+    "scaling_units_1024": Workload("train", 1, 1024, embedding=128, seconds=40),
+    "scaling_steps_10": Workload("train", 2, 256, embedding=128, steps=10, seconds=15),
+    "scaling_steps_400": Workload("train", 2, 256, embedding=128, steps=400, seconds=40),
+}
+WORKLOADS["scaling_threads_1"] = replace(WORKLOADS["train_step_embedding"], threads=1, seconds=30)

@@ -1,0 +1,187 @@
+"""How fast: each row is measured in turns with its peers, in one run; medians and ratios.
+
+    python benchmarks/run.py                        every row (about ten minutes)
+    python benchmarks/run.py train_step compose     some rows
+    python benchmarks/run.py --json figures.json
+
+A row is a workload (peers/workloads.py). Each peer runs it in a process of its own, one step at a
+time, in turn with the others, while the rest sleep. `share` is the part of the machine's
+multiply-add peak, measured in the same run, that our step reaches. Peers: PyTorch, Keras on
+TensorFlow and on JAX, and our own textbook path; one that is not installed is left out by name.
+"""
+
+import argparse
+import importlib.util
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from peers.workloads import WORKLOADS, Workload
+
+HERE = Path(__file__).parent
+PACKAGES = {
+    "torch": ["torch"],
+    "keras-tensorflow": ["keras", "tensorflow"],
+    "keras-jax": ["keras", "jax"],
+}
+PAUSE = 0.05  # seconds for another process's spinning threads to fall asleep
+
+
+class Runner:
+    """A process that runs one workload by one peer, a step for each line that it is sent."""
+
+    def __init__(self, peer: str, row: str):
+        command = [sys.executable, str(HERE / "peers" / "worker.py"), peer, row]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        if self.read() != "ready":
+            raise SystemExit(f"{peer} cannot run {row}: try `{' '.join(command)}` by hand")
+
+    def read(self) -> str:
+        """The next line that the process prints."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def ask(self, word: str) -> float:
+        """Send a word, and return the number that comes back."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{word}\n")
+        self.process.stdin.flush()
+        return float(self.read())
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.communicate("end\n")
+
+
+def installed(peer: str) -> bool:
+    """Whether all packages of a peer are there."""
+    return all(importlib.util.find_spec(name) for name in PACKAGES.get(peer, []))
+
+
+def measure(row: str, work: Workload, peak: float, rounds: int) -> list[dict[str, object]]:
+    """One row of the table for each peer: every round runs each peer's step once, in turn."""
+    peers = [peer for peer in work.peers if installed(peer)]
+    for peer in work.peers:
+        if peer not in peers:
+            print(f"{row}: {peer} is not installed, left out", file=sys.stderr)
+    runners = {peer: Runner(peer, row) for peer in ["ours", *peers]}
+    seconds: dict[str, list[float]] = {peer: [] for peer in runners}
+    deadline = time.monotonic() + work.seconds
+    while len(seconds["ours"]) < 3 or (
+        len(seconds["ours"]) < rounds and time.monotonic() < deadline
+    ):
+        for peer, runner in runners.items():
+            time.sleep(PAUSE)
+            seconds[peer].append(runner.ask("step"))
+    memory = {peer: runner.ask("memory") for peer, runner in runners.items()}
+    for runner in runners.values():
+        runner.close()
+    ours = statistics.median(seconds["ours"]) / work.units
+    share = work.flops / work.units / ours / peak if work.flops else None
+    results: list[dict[str, object]] = []
+    for peer in peers or [""]:
+        pairs = zip(seconds["ours"], seconds.get(peer, []), strict=False)
+        ratios = [theirs / mine for mine, theirs in pairs]
+        theirs = statistics.median(seconds[peer]) / work.units_of(peer) if peer else None
+        results.append(
+            {
+                "row": row,
+                "peer": peer or None,
+                "ours_s": ours,
+                "peer_s": theirs,
+                "ratio": statistics.median(ratios) * work.units / work.units_of(peer)
+                if peer
+                else None,
+                "share_of_limit": share,
+                "ours_mb": memory["ours"],
+                "peer_mb": memory.get(peer),
+                "rounds": len(seconds["ours"]),
+            }
+        )
+    return results
+
+
+def machine() -> str:
+    """One line on the machine and the versions."""
+    names = ["numpy", "numba", "torch", "keras", "tensorflow-cpu", "jax"]
+    found = []
+    for name in names:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"no {name}")
+    import joblib
+
+    return (
+        f"{joblib.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
+        + (", ".join(found))
+    )
+
+
+def show(result: dict[str, object]) -> str:
+    """One line of the table."""
+
+    def number(value: object, form: str) -> str:
+        return format(value, form) if isinstance(value, float) else "-"
+
+    def milliseconds(value: object) -> str:
+        return number(value * 1e3, ".2f") if isinstance(value, float) else "-"
+
+    return (
+        f"{result['row']:<22} {result['peer'] or '-':<18} {milliseconds(result['ours_s']):>10} "
+        f"{milliseconds(result['peer_s']):>10} {number(result['ratio'], '.2f'):>7} "
+        f"{number(result['share_of_limit'], '.0%'):>7} {number(result['ours_mb'], '.0f'):>8} "
+        f"{number(result['peer_mb'], '.0f'):>8}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rows", nargs="*", help=f"of {' '.join(['limits', *WORKLOADS])}")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--rounds", type=int, default=15, help="steps of each peer (default 15)")
+    args = parser.parse_args()
+    unknown = [row for row in args.rows if row not in WORKLOADS and row != "limits"]
+    if unknown:
+        parser.error(f"unknown rows {unknown}: want some of {['limits', *WORKLOADS]}")
+    rows = [row for row in WORKLOADS if row in args.rows or not args.rows]
+
+    print(machine())
+    limits = Runner("ours", "limits")
+    peaks = [limits.ask("step") for _ in range(9)]
+    peak, bandwidth = max(peaks), limits.ask("bandwidth")
+    print(
+        f"limits: {min(peaks) / 1e9:.0f} to {peak / 1e9:.0f} GFLOP/s multiply-add on all cores, "
+        f"{bandwidth / 1e9:.1f} GB/s read from memory"
+    )
+    print(f"{'row':<22} {'peer':<18} {'ours, ms':>10} {'peer, ms':>10} {'ratio':>7} {'share':>7} "
+          f"{'ours, MB':>8} {'peer, MB':>8}")  # fmt: skip
+    results: list[dict[str, object]] = []
+    for row in rows:
+        now = max(
+            limits.ask("step") for _ in range(3)
+        )  # the clock moves: measure it beside the row
+        for result in measure(row, WORKLOADS[row], now, args.rounds):
+            results.append(result)
+            print(show(result), flush=True)
+    limits.close()
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
