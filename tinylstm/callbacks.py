@@ -38,12 +38,14 @@ class ProgressBar(Callback):
 
         form = "{percentage:3.0f}%|{bar:24}| {elapsed} so far, {remaining} left{postfix}"
         total = run.epochs * run.steps_per_epoch
-        self.bar = tqdm(total=total, initial=run.step, bar_format=form, mininterval=0.2)
+        self.bar = tqdm(
+            total=total, initial=run.step, bar_format=form, mininterval=0.2, disable=None
+        )
         self.begin, self.first = time.monotonic(), run.step
         if run.step:
             self.bar.write(f"going on after {len(run.history)} epochs, at step {run.step}")
         names = ["train", "valid", *self.baselines]
-        columns = "".join(f"{name:>9}" for name in names)
+        columns = "".join(f"{name:>8}" for name in names)
         wide = len(columns)
         self.bar.write(" " * 8 + "".join(f"{unit:>{wide}} " for unit in self.units))
         self.bar.write(f"{'epoch':>8}" + f"{columns} " * len(self.units) + "  tokens/s   left")
@@ -61,7 +63,7 @@ class ProgressBar(Callback):
             numbers = [entry["loss"], valid, *self.baselines.values()]
             texts = [f"{scale * number:.{digits}f}" for number in numbers]
             texts[1] += "*" if best else " "  # the best so far
-            line += "".join(f"{text:>9}" for text in texts) + " "
+            line += "".join(f"{text:>8}" for text in texts) + " "
         pace = (time.monotonic() - self.begin) / max(run.step - self.first, 1)
         left = round(pace * (run.epochs * run.steps_per_epoch - run.step))
         rate = f"{entry['tokens_per_second']:>10,.0f}"
@@ -146,11 +148,19 @@ class ModelCheckpoint(Callback):
 
 
 class EarlyStopping(Callback):
-    """Ends the run when `monitor` has not improved for `patience` epochs."""
+    """Ends the run when `monitor` has not improved for `patience` epochs.
 
-    def __init__(self, monitor: str = "val_loss", patience: int = 5):
+    restore_best_weights: give the model back, at the end, those of its best epoch. They are kept in
+    memory alone: a run that is to go on after a crash has its best weights from `ModelCheckpoint`.
+    """
+
+    def __init__(
+        self, monitor: str = "val_loss", patience: int = 5, restore_best_weights: bool = False
+    ):
         self.monitor = monitor
         self.patience = patience
+        self.restore_best_weights = restore_best_weights
+        self.weights: dict[str, Any] = {}
 
     def on_train_begin(self, run: Run) -> None:
         if run.history:  # killed between the epoch that was the last and the end of the run
@@ -158,7 +168,14 @@ class EarlyStopping(Callback):
 
     def on_epoch_end(self, run: Run) -> None:
         values = [entry.get(self.monitor, entry["loss"]) for entry in run.history]
-        run.stop = run.stop or len(values) - 1 - values.index(min(values)) >= self.patience
+        since = len(values) - 1 - values.index(min(values))
+        run.stop = run.stop or since >= self.patience
+        if self.restore_best_weights and since == 0:
+            self.weights = {path: array.copy() for path, array in run.model.weights.items()}
+
+    def on_train_end(self, run: Run) -> None:
+        if self.weights:
+            run.model.set_weights(self.weights)
 
 
 class LearningRateScheduler(Callback):

@@ -1,11 +1,14 @@
-"""Ready-made recipes: a network, its data, its optimizer, with the reason for each.
+"""Recipes for the main job: network, data, optimizer and their reasons, by name.
 
-`default` is what we would do; `article` is the tutorial this project re-creates, step for step, for
-comparison ("How to Generate Music using a LSTM Neural Network in Keras", S. Skúli, 2017).
+They were chosen by measurement on held-out pieces: docs/training.md has the table, and
+benchmarks/recipes.py makes it again.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy import ndarray
 
 from .callbacks import cosine
 from .data import Streams, Tokens, Windows
@@ -20,38 +23,65 @@ class Preset:
     name: str
     why: str
     layers: Callable[[int], list[Layer]]
-    data: Callable[[Tokens, int], Streams | Windows]  # training tokens and seed
+    data: Callable[[Tokens, int, ndarray | None], Streams | Windows]  # tokens, seed, other keys
     validation: Callable[[Tokens], Streams | Windows]
     optimizer: Callable[[], Optimizer]
-    schedule: Callable[[float], float] | None  # share of the run done to learning rate
+    schedule: Callable[[float], float]  # share of the run done to learning rate
     epochs: int
-    monitor: str  # what "best" means
-    temperature: float  # for composing; 0 is argmax
-    window: int | None  # tokens the net reads anew for each note; None carries the state
-    strict: bool  # the article's own reading of the files
+    tokenizer: str = "events"
+    transpositions: range = range(-5, 7)  # the keys that a piece is played in, by semitones
+    monitor: str = "val_loss"  # what "best" means
+    temperature: float = 0.95  # for composing; 0 is argmax
+    window: int | None = None  # tokens the net reads anew for each note; None carries the state
+    strict: bool = False  # the article's own reading of the files
+
+    def settings(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it, for composing."""
+        return {"preset": self.name, "temperature": self.temperature, "window": self.window}
+
+
+def stacked(V: int, embedding: int, units: int, dropout: float) -> list[Layer]:
+    """Embedding, two layers of LSTM with dropout before and behind each, and one logit a token."""
+    return [
+        Embedding(V, embedding),
+        Dropout(dropout / 2),
+        LSTM(units, return_sequences=True),
+        Dropout(dropout),
+        LSTM(units, return_sequences=True),
+        Dropout(dropout),
+        Dense(V),
+    ]
 
 
 DEFAULT = Preset(
     name="default",
     why="an embedding, not a scaled integer; a loss at every step, not at one in a hundred; the "
-    "state carried on; whole pieces held out: about two minutes on two cores",
-    layers=lambda V: [
-        Embedding(V, 128),
-        LSTM(256, return_sequences=True),
-        Dropout(0.4),
-        LSTM(256, return_sequences=True),
-        Dropout(0.4),
-        Dense(V),
-    ],
-    data=lambda tokens, seed: Streams(tokens, streams=32, steps=50, seed=seed),
+    "state carried on; another key every time: two to four minutes on two cores",
+    layers=lambda V: stacked(V, 128, 256, 0.4),
+    data=lambda tokens, seed, keys: Streams(tokens, 32, 50, seed, variants=keys),
     validation=lambda tokens: Streams(tokens, 8, 100, shuffle=False, whole_pieces=True),
     optimizer=lambda: Adam(0.003),
     schedule=cosine(0.003),
-    epochs=20,
-    monitor="val_loss",
-    temperature=0.95,
-    window=None,
-    strict=False,
+    epochs=18,
+)
+
+QUICK = replace(
+    DEFAULT,
+    name="quick",
+    why="as default but fewer passes: about a minute",
+    schedule=cosine(0.004),
+    epochs=6,
+)
+
+BEST = replace(
+    DEFAULT,
+    name="best",
+    why="twice the units, more dropout, many passes: about an hour",
+    layers=lambda V: stacked(V, 192, 512, 0.5),
+    data=lambda tokens, seed, keys: Streams(tokens, 32, 100, seed, variants=keys),
+    optimizer=lambda: Adam(0.002),
+    schedule=cosine(0.002),
+    epochs=80,
 )
 
 ARTICLE = Preset(
@@ -68,15 +98,17 @@ ARTICLE = Preset(
         Dropout(0.3),
         Dense(V),
     ],
-    data=lambda tokens, seed: Windows(tokens, batch=64, steps=100, seed=seed),
+    data=lambda tokens, seed, keys: Windows(tokens, batch=64, steps=100, seed=seed),
     validation=lambda tokens: Windows(tokens, batch=64, steps=100, shuffle=False),
     optimizer=lambda: RMSprop(0.001),
-    schedule=None,
+    schedule=lambda share: 0.001,
     epochs=200,
+    tokenizer="article",
+    transpositions=range(1),
     monitor="loss",
     temperature=0.0,
     window=100,
     strict=True,
 )
 
-PRESETS = {preset.name: preset for preset in (DEFAULT, ARTICLE)}
+PRESETS = {preset.name: preset for preset in (QUICK, DEFAULT, BEST, ARTICLE)}

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from tinylstm.data import Tokens
 from tinylstm.music.building import (
     EmptyCorpusError,
@@ -50,6 +52,18 @@ class Corpus:
     train_pieces: list[str]
     validation_pieces: list[str]
     report: Report
+
+    @property
+    def tokens_per_note(self) -> float:
+        """Of the held-out pieces, if there are any: makes nats a token into bits a note."""
+        names = set(self.validation_pieces or self.train_pieces)
+        files = [file for file in self.report.kept if file.name in names]
+        return sum(file.tokens for file in files) / max(sum(file.notes_kept for file in files), 1)
+
+    @property
+    def tempo(self) -> float:
+        """The median of the pieces' tempos at their beginning, quarter notes a minute."""
+        return float(np.median([file.tempo or 120 for file in self.report.kept]))
 
 
 def find_files(folder: str | PathLike[str]) -> list[File]:

@@ -115,6 +115,10 @@ class Tokenizer(ABC):
             warnings.warn(message, UnknownTokenWarning, stacklevel=2)
         return ids
 
+    def transpositions(self, semitones: Iterable[int]) -> np.ndarray:
+        """The tables (S, V) of some transpositions, that by 0 first: `Streams(variants=...)`."""
+        return np.array([self.transposition(s) for s in (0, *(s for s in semitones if s))])
+
     def transposable(self, ids: np.ndarray, low: int = -12, high: int = 12) -> list[int]:
         """By how many semitones from `low` to `high` these ids can move.
 

@@ -1,0 +1,117 @@
+"""A piece as a file of any kind: the suffix says which.
+
+``.mid`` is written by ourselves, ``.musicxml`` by music21, ``.wav`` by FluidSynth where that is
+installed, pictures by matplotlib. The page that plays it is in :mod:`tinylstm.page`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tinylstm.files import FileError, replacing
+from tinylstm.music.midi import write_midi
+from tinylstm.music.notes import Piece
+
+SOUNDFONTS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
+RATE = 44_100  # samples a second
+
+
+class NoSynthesizerError(FileError):
+    """There is no FluidSynth, or no sounds for it; the message says how to get them."""
+
+
+def write_piece(path: str | os.PathLike[str], piece: Piece) -> Path:
+    """Write a piece to a file of the kind that the suffix says; a crash leaves the old file whole.
+
+    Raises:
+        ValueError: no such kind of file, or no notes.
+        NoSynthesizerError: for a .wav, where FluidSynth or its sounds are missing.
+    """
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in WRITERS:
+        raise ValueError(f"cannot write {path}: the suffix must be one of {', '.join(WRITERS)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    WRITERS[kind](path, piece)
+    return path
+
+
+def _midi(path: Path, piece: Piece) -> None:
+    write_midi(path, piece.notes, piece.tempo, piece.time_signature)
+
+
+def _musicxml(path: Path, piece: Piece) -> None:
+    """A score, by way of a MIDI file that music21 reads: it finds voices, bars, ties and triplets.
+
+    A score knows sixteenths and triplets only, so times are rounded to these.
+    """
+    from music21 import converter, metadata
+
+    with tempfile.TemporaryDirectory() as folder:
+        middle = Path(folder) / "piece.mid"
+        _midi(middle, piece)
+        score = converter.parse(str(middle), format="midi", forceSource=True)
+        score.metadata = metadata.Metadata(title=piece.name, composer="tinylstm")
+        written = Path(score.write("musicxml", str(Path(folder) / "piece.musicxml")))
+        with replacing(path) as stream:
+            stream.write(written.read_bytes())
+
+
+def _wav(path: Path, piece: Piece) -> None:
+    """Sound, by FluidSynth."""
+    synthesizer = shutil.which("fluidsynth")
+    if not synthesizer:
+        raise NoSynthesizerError(
+            f"cannot write {path}: there is no fluidsynth; install it with its sounds "
+            "(Debian: apt-get install fluidsynth timgm6mb-soundfont; macOS: brew install "
+            "fluid-synth), or write a .mid"
+        )
+    font = soundfont()
+    with tempfile.TemporaryDirectory() as folder:
+        middle, sound = Path(folder) / "piece.mid", Path(folder) / "piece.wav"
+        _midi(middle, piece)
+        command = [synthesizer, "-ni", "-q", "-r", str(RATE), "-F", str(sound)]
+        done = subprocess.run([*command, str(font), str(middle)], capture_output=True, text=True)
+        if done.returncode or not sound.exists():
+            raise NoSynthesizerError(f"cannot write {path}: fluidsynth says {done.stderr.strip()}")
+        with replacing(path) as stream:
+            stream.write(sound.read_bytes())
+
+
+def soundfont() -> Path:
+    """The sounds to play with: what TINYLSTM_SOUNDFONT names, or the first that is installed."""
+    named = os.environ.get("TINYLSTM_SOUNDFONT")
+    if named:
+        if not Path(named).is_file():
+            raise NoSynthesizerError(f"TINYLSTM_SOUNDFONT is {named}, which is no file")
+        return Path(named)
+    for folder in SOUNDFONTS:
+        for path in sorted(Path(folder).glob("*.sf[23]")):
+            return path
+    raise NoSynthesizerError(
+        f"fluidsynth has no sounds: there is no .sf2 file in {' or '.join(SOUNDFONTS)}; install "
+        "one (Debian: apt-get install timgm6mb-soundfont) or name one in TINYLSTM_SOUNDFONT"
+    )
+
+
+def _picture(path: Path, piece: Piece) -> None:
+    from tinylstm.plots import plot_roll
+
+    plot_roll(piece.notes, path, piece.name)
+
+
+WRITERS: dict[str, Callable[[Path, Piece], None]] = {
+    ".mid": _midi,
+    ".midi": _midi,
+    ".musicxml": _musicxml,
+    ".xml": _musicxml,
+    ".wav": _wav,
+    ".png": _picture,
+    ".svg": _picture,
+    ".pdf": _picture,
+}
