@@ -46,9 +46,9 @@ class Optimizer:
                 raise ValueError(f"the gradient of {name} is {grads[name].shape}, not {p.shape}")
         self.steps += 1
         for memory in self.slots.values():
-            memory.update(
-                {name: np.zeros_like(params[name]) for name in params.keys() - memory.keys()}
-            )
+            for name in params:
+                if name not in memory:
+                    memory[name] = np.zeros_like(params[name])
 
         def one(name: str) -> None:
             slots = [self.slots[slot][name] for slot in self.slot_names]

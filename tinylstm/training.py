@@ -152,7 +152,7 @@ def one_step(run: Run, shards: Shards, batch: Batch) -> tuple[float, float]:
     if loss > limit:
         what = f"the loss is {loss:.3g}, more than {EXPLODED} times the first"
         raise DivergedError(diagnosis(run, shards.grads, what))
-    run.optimizer.update(params, grads)
+    run.optimizer.update(params, grads, shards.spread)
     run.states = states
     return loss, norm
 
