@@ -154,8 +154,8 @@ def test_nothing_but_rounding_is_no_error():
 
 
 def test_a_saturated_gate_is_no_error():
-    """tanh(9.5) is 1 but for a few digits, and 1 - tanh^2 has only those: the error is 1e-16 of what
-    flows in, but 1e-8 of what flows out.
+    """tanh(9.5) is 1 but for a few digits, and 1 - tanh^2 has only those: the error is 1e-16 of
+    what flows in, but 1e-8 of what flows out.
     """
     layer = built(SimpleRNN(1, True))
     for seed in range(5):
