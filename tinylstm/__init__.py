@@ -25,7 +25,7 @@ from .ngram import baselines, bigram_nats, ngram_nats, unigram_nats
 from .optimizers import SGD, Adam, RMSprop, clip_by_global_norm
 from .plots import plot_history, plot_roll
 from .presets import PRESETS, Preset
-from .run import Callback, DivergedError
+from .run import Callback, DivergedError, History
 from .training import evaluate, fit
 
 __version__ = "0.1.0"
@@ -46,6 +46,7 @@ __all__ = [
     "EarlyStopping",
     "Embedding",
     "FileError",
+    "History",
     "Layer",
     "LearningRateScheduler",
     "ModelCheckpoint",

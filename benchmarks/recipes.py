@@ -1,0 +1,181 @@
+"""Recipes against time: the held-out cross-entropy after 15 seconds, a minute, three, ten.
+
+    python benchmarks/recipes.py --midi FOLDER                 all recipes, article's alphabet
+    python benchmarks/recipes.py --midi midi_songs --tokenizer events --recipes short long
+    python benchmarks/recipes.py --midi FOLDER --recipes long --resume     stopped runs go on
+
+Every tenth piece of the sorted folder (index 3, 13, 23, ...) is held out, whole. A target that no
+training piece has is left out. The time is that of training alone, without the judging of epochs.
+Unlike the main job, near-duplicates are not kept together, so that the split is easy to repeat.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+import tinylstm as tl
+from tinylstm.music import ArticleTokenizer, EventTokenizer, Tokenizer
+from tinylstm.music.corpus import find_files
+from tinylstm.music.parsing import parse_files
+
+MARKS = (15, 60, 120, 180, 300, 600)  # seconds
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Embedding, two layers of LSTM and dropout; Adam with a cosine over so many epochs."""
+
+    units: int
+    epochs: int
+    dropout: float = 0.5
+    embedding: int = 128
+    input_dropout: float = 0.2
+    rate: float = 0.003
+    streams: int = 16
+    steps: int = 64
+    smoothing: float = 0.0
+
+
+RECIPES = {
+    "short": Recipe(256, 40, 0.4, steps=50),
+    "long": Recipe(384, 70, 0.6, input_dropout=0.3),
+    "longest": Recipe(512, 70, 0.65, input_dropout=0.3),
+}
+
+
+@dataclass
+class Corpus:
+    """Training and validation tokens, and the tables of the other keys."""
+
+    train: tl.Tokens
+    held_out: tl.Tokens
+    keys: ndarray  # (S, V)
+    tokens_per_note: float
+
+
+def load(folder: Path, tokenizer: Tokenizer) -> Corpus:
+    """Parse, split and tokenize a folder."""
+    files = find_files(folder)
+    found = dict(parse_files(files, tokenizer, 2, 60.0))
+    parsed = [found[file] for file in files if found[file].skipped is None]
+    train = [p.symbols for i, p in enumerate(parsed) if i % 10 != 3]
+    judged = [p.symbols for i, p in enumerate(parsed) if i % 10 == 3]
+    tokenizer.train(train, range(-5, 7))
+    ids = np.concatenate([tokenizer.ids(symbols) for symbols in train])
+    marked = np.concatenate([tokenizer.ids(symbols, "mark") for symbols in judged])
+    targets = np.where(np.isin(marked, ids), marked, -1)
+    held_out = np.concatenate([tokenizer.ids(symbols) for symbols in judged])
+    notes = sum(p.notes_kept for i, p in enumerate(parsed) if i % 10 == 3)
+    return Corpus(
+        tl.Tokens(ids, starts(train)),
+        tl.Tokens(held_out, starts(judged), targets),
+        tokenizer.transpositions(range(-5, 7)),
+        len(held_out) / notes,
+    )
+
+
+def starts(pieces: list[ndarray]) -> ndarray:
+    """Where each piece begins when all are laid end to end."""
+    return np.cumsum([0, *map(len, pieces)])[:-1]
+
+
+class Portions:
+    """Epochs of a few batches, of data whose own epochs take hours."""
+
+    def __init__(self, data: tl.Windows, batches: int):
+        self.data, self.batches = data, batches
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def epoch(self, epoch: int) -> Iterator[tl.Batch]:
+        whole, first = divmod(epoch * self.batches, len(self.data))
+        return islice(self.data.epoch(whole), first, first + self.batches)
+
+
+def ours(r: Recipe, corpus: Corpus, seed: int) -> dict[str, Any]:
+    """What `fit` is to be told for a recipe."""
+    V = corpus.keys.shape[1]
+    layers: list[tl.Layer] = [tl.Embedding(V, r.embedding), tl.Dropout(r.input_dropout)]
+    for _ in range(2):
+        layers += [tl.LSTM(r.units, return_sequences=True), tl.Dropout(r.dropout)]
+    return {
+        "model": tl.Sequential([*layers, tl.Dense(V)], seed=seed),
+        "data": tl.Streams(corpus.train, r.streams, r.steps, seed, variants=corpus.keys),
+        "validation": tl.Streams(corpus.held_out, 8, 100, shuffle=False, whole_pieces=True),
+        "optimizer": tl.Adam(r.rate),
+        "loss": tl.CategoricalCrossentropy(r.smoothing),
+        "epochs": r.epochs,
+        "callbacks": [tl.LearningRateScheduler(tl.cosine(r.rate))],
+    }
+
+
+def articles(corpus: Corpus, seed: int) -> dict[str, Any]:
+    """The same for the article's recipe, judged every few batches, until the last mark."""
+    preset = tl.PRESETS["article"]
+    return {
+        "model": tl.Sequential(preset.layers(corpus.keys.shape[1]), seed=seed),
+        "data": Portions(tl.Windows(corpus.train, 64, 100, seed), 8),
+        "validation": tl.Windows(corpus.held_out, 256, 100, shuffle=False),
+        "optimizer": preset.optimizer(),
+        "epochs": 1000,
+        "callbacks": [tl.TimeLimit(MARKS[-1])],
+    }
+
+
+def train(name: str, corpus: Corpus, out: Path, resume: bool, seed: int) -> tl.History:
+    """The history of one recipe."""
+    path = out / f"{name}-{seed}.npz"
+    told = articles(corpus, seed) if name == "article" else ours(RECIPES[name], corpus, seed)
+    counted = tl.baselines(corpus.train, corpus.held_out, corpus.keys.shape[1])
+    told["callbacks"] += [
+        tl.ModelCheckpoint(path, every=20),
+        tl.ProgressBar(counted, corpus.tokens_per_note),
+        tl.CSVLogger(path.with_suffix(".csv")),
+    ]
+    return tl.fit(**told, seed=seed, resume=path if resume and path.exists() else None)
+
+
+def table_row(history: tl.History) -> str:
+    """The validation loss at the end of the last epoch before each mark, then the best of all."""
+    seconds = np.cumsum([entry["seconds"] for entry in history])
+    cells = []
+    for mark in MARKS:
+        done = int((seconds <= mark).sum())
+        cells.append(f"{history[done - 1]['val_loss']:6.3f}" if done else "     -")
+    best = min(history, key=lambda entry: entry["val_loss"])
+    end = f"{best['val_loss']:6.3f} at {seconds[int(best['epoch']) - 1]:.0f} s"
+    return "  ".join([*cells, end])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--midi", type=Path, required=True)
+    parser.add_argument("--tokenizer", choices=["article", "events"], default="article")
+    parser.add_argument("--recipes", nargs="+", default=[*RECIPES, "article"])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path("out/recipes"))
+    args = parser.parse_args()
+    tokenizer = EventTokenizer() if args.tokenizer == "events" else ArticleTokenizer()
+    corpus = load(args.midi, tokenizer)
+    V = corpus.keys.shape[1]
+    print(f"{len(corpus.train)} training tokens, {len(corpus.held_out)} held out, {V} classes")
+    rows = {}
+    for name in args.recipes:
+        rows[name] = table_row(train(name, corpus, args.out, args.resume, args.seed))
+    print(f"{'nats a token after':>20}" + "  ".join(f"{mark:>4} s" for mark in MARKS) + "    best")
+    for name, row in rows.items():
+        print(f"{name:>18}  {row}")
+
+
+if __name__ == "__main__":
+    main()
