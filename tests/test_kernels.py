@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tinylstm import backend, functional, kernels
 from tinylstm.data import Batch
 from tinylstm.kernels import pool
+from tinylstm.kernels.lstm import row_length
 from tinylstm.kernels.pool import empty
 from tinylstm.layers import LSTM, Dense, Embedding
 from tinylstm.losses import CategoricalCrossentropy
@@ -224,8 +225,10 @@ def training_bytes(model, T, B, shards):
     kept, most, panels = 0, 0, 0
     for layer in (layer for layer in model.layers if isinstance(layer, LSTM)):
         D, H = layer.params["Wx"].shape[0], layer.units
-        kept += 2 * (T + 1) * b * H + 4 * T * b * H  # h, c, gates: until the backward pass
-        most = max(most, 4 * T * b * H + T * b * (D + H) + 264 * 4 * H + 264 * 512)  # dz, dx, dy
+        row = row_length(4 * H, model.dtype)
+        kept += 2 * (T + 1) * b * H + T * b * row  # h, c, gates: until the backward pass
+        own = 4 * T * b * H + T * b * (D + H)  # dz in panels; dx, dy
+        most = max(most, own + 264 * row + 264 * 512 + (D + H) * row)  # dz, x in strips, dW
         panels = max(panels, 4 * H * (D + H) * 2)  # weights in panels, both ways
     return shards * size * (kept + most + panels)
 
