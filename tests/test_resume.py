@@ -129,8 +129,8 @@ def test_a_second_ctrl_c_does_not_wait_and_leaves_the_last_whole_step(tmp_path):
     path = tmp_path / "model.npz"
 
     class Torn(tl.Adam):
-        def update(self, params, grads):
-            super().update(params, grads)
+        def update(self, *arguments):
+            super().update(*arguments)
             if self.steps == 5:
                 press_ctrl_c()
                 press_ctrl_c()

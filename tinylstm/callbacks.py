@@ -11,8 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .checkpoint import save_checkpoint
 from .files import FileError, replacing
+from .model import Arrays
 from .run import Callback, Run
 
 
@@ -90,7 +93,7 @@ class ModelCheckpoint(Callback):
         self.monitor = monitor
         self.every = every
         self.extra = extra
-        self.weights: dict[str, Any] = {}
+        self.weights: Arrays = {}
         self.saved = False
 
     def on_train_begin(self, run: Run) -> None:
@@ -114,8 +117,9 @@ class ModelCheckpoint(Callback):
 
     def on_epoch_end(self, run: Run) -> None:
         values = [entry.get(self.monitor, entry["loss"]) for entry in run.history]
-        if all(values[-1] < value for value in values[:-1]):
-            self.weights = {path: array.copy() for path, array in run.model.weights.items()}
+        weights = run.model.weights
+        if all(values[-1] < value for value in values[:-1]) and finite(weights):
+            self.weights = {path: array.copy() for path, array in weights.items()}
             self.try_to_save(run)
 
     def on_train_end(self, run: Run) -> None:
@@ -135,7 +139,9 @@ class ModelCheckpoint(Callback):
             self.last = time.monotonic()
 
     def save(self, run: Run) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint, unless the weights are no numbers: the next step will tell."""
+        if not finite(run.model.weights):
+            return
         save_checkpoint(
             self.path,
             run.model,
@@ -145,6 +151,11 @@ class ModelCheckpoint(Callback):
             **self.extra,
         )
         self.saved, self.last = True, time.monotonic()
+
+
+def finite(weights: Arrays) -> bool:
+    """Whether all weights are numbers."""
+    return all(bool(np.isfinite(array).all()) for array in weights.values())
 
 
 class EarlyStopping(Callback):
@@ -160,7 +171,7 @@ class EarlyStopping(Callback):
         self.monitor = monitor
         self.patience = patience
         self.restore_best_weights = restore_best_weights
-        self.weights: dict[str, Any] = {}
+        self.weights: Arrays = {}
 
     def on_train_begin(self, run: Run) -> None:
         if run.history:  # killed between the epoch that was the last and the end of the run

@@ -100,8 +100,7 @@ def fit(
                     for callback in callbacks:
                         callback.on_batch_end(run, value)
                     interrupt.check()
-                judged = None if validation is None else mean_loss(shards, validation, interrupt)
-                run.end_epoch(judged)
+                run.end_epoch(validated(run, shards, validation, interrupt))
                 for callback in callbacks:
                     callback.on_epoch_end(run)
                 interrupt.check()
@@ -155,6 +154,18 @@ def one_step(run: Run, shards: Shards, batch: Batch) -> tuple[float, float]:
     run.optimizer.update(params, grads, shards.spread)
     run.states = states
     return loss, norm
+
+
+def validated(
+    run: Run, shards: Shards, validation: Data | None, interrupt: Interrupt
+) -> float | None:
+    """The loss on the held-out data, if there is any."""
+    try:
+        with np.errstate(all="ignore"):
+            return None if validation is None else mean_loss(shards, validation, interrupt)
+    except NotFiniteError as error:
+        run.whole = False
+        raise DivergedError(diagnosis(run, shards.grads, f"in validation {error}")) from error
 
 
 def carried(model: Sequential, states: list[State] | None, batch: Batch) -> list[State]:

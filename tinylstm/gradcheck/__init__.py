@@ -53,8 +53,8 @@ def gradcheck(
     net: a model, or anything with `params`, `initial_state`, `forward` and `backward` as in
     layers/base.py. x: (T, B) ids or (T, B, D). targets and loss: as for training; without them the
     check uses a random linear function of the outputs. tolerance: of the largest error, relative to
-    the largest gradient in the array, or a tenth of the largest in all if that is more; by default
-    1e-12, or what the method can see.
+    the largest gradient in the array, or a tenth of the largest in all (the output's included) if
+    that is more; by default 1e-12, or what the method can see.
     training: whether dropout drops and batch normalization measures.
     The net itself is left alone: a copy gets random parameters and states.
 
@@ -135,9 +135,10 @@ def entrywise(
         for index in np.ndindex(*array.shape):
             numeric[index] = derivative(array, index)
         found.append((name, gradient.real.astype(float), numeric))
-    # relative to the largest in the array; where that is itself nothing but rounding (a bias before
-    # batch normalization), to a tenth of the largest of all
-    floor = max([0.1 * biggest(numeric) for _, _, numeric in found] + [1e-30])
+    # relative to the largest in the array; where that is itself little more than rounding (a bias
+    # before batch normalization, a saturated gate: 1 - h^2 has the digits of 1), to a tenth of the
+    # largest of all, with those that flow in
+    floor = max([0.1 * biggest(numeric) for _, _, numeric in found] + [0.1 * problem.inflow, 1e-30])
     return [compare(name, g, numeric, max(biggest(numeric), floor)) for name, g, numeric in found]
 
 

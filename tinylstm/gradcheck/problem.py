@@ -34,6 +34,7 @@ class Problem:
         self.precision = float(np.finfo(kind).eps)
         self.x = np.array(x, kind) if np.asarray(x).dtype.kind in "fc" else np.asarray(x)
         self.targets, self.loss, self.seed, self.training = targets, loss, seed, training
+        self.inflow = 0.0  # the largest gradient that backward begins with
         for array in self.net.params.values():
             # not small, so that every path counts; but a large net with large weights is chaos, of
             # which no finite difference tells anything
@@ -87,6 +88,8 @@ class Problem:
         dy = self.dy
         if self.loss is not None:
             dy = self.loss.backward(self.loss.forward(y, self.targets)[1])
+        incoming = [dy, *(array for dstate in self.dstates for array in dstate)]
+        self.inflow = max(float(np.abs(array).max()) for array in incoming)
         grads = self.net.zero_grads()
         dx, dinitial = self.net.backward(dy, caches, grads, self.dstates)
         for path, array in self.net.params.items():

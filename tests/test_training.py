@@ -1,0 +1,163 @@
+"""The loop: it learns, it is the same every time, it carries state, and it says when it breaks."""
+
+import numpy as np
+import pytest
+import resumed
+
+import tinylstm as tl
+from tinylstm.data import Batch
+from tinylstm.losses import L2
+from tinylstm.training import carried
+
+
+def pattern(n=120):
+    return tl.Tokens(np.tile([0, 1, 2, 3], n // 4), [0])
+
+
+def small(seed=0, V=4, **options):
+    return tl.Sequential(
+        [tl.Embedding(V, 6), tl.LSTM(6, return_sequences=True), tl.Dense(V)], seed=seed, **options
+    )
+
+
+def fitted(threads=2, seed=1, **options):
+    model = resumed.network()
+    train, held_out = resumed.data()
+    history = tl.fit(
+        model, train, 2, held_out, tl.Adam(0.01), seed=seed, threads=threads, **options
+    )
+    return resumed.digest(model), history
+
+
+def test_same_seed_and_threads_same_bits():
+    assert fitted()[0] == fitted()[0]
+
+
+def test_another_seed_another_net():
+    assert fitted(seed=1)[0] != fitted(seed=2)[0]
+
+
+def test_threads_change_rounding_alone():
+    model, other = small(), small()
+    data = tl.Streams(pattern(), 4, 10)
+    tl.fit(model, data, 2, threads=1)
+    tl.fit(other, data, 2, threads=3)
+    for path, array in model.params.items():
+        np.testing.assert_allclose(array, other.params[path], rtol=1e-3, atol=1e-5)
+
+
+def test_history_is_plain_data_and_its_losses_are_means():
+    _, history = fitted()
+    assert [entry["epoch"] for entry in history] == [1, 2]
+    assert set(history[0]) == {
+        "epoch", "loss", "norm", "seconds", "tokens_per_second", "val_loss"
+    }  # fmt: skip
+    assert all(isinstance(value, (int, float)) for entry in history for value in entry.values())
+
+
+def test_val_loss_is_what_evaluate_says():
+    model = resumed.network()
+    train, held_out = resumed.data()
+    history = tl.fit(model, train, 1, held_out, threads=2)
+    assert tl.evaluate(model, held_out, threads=2) == history[0]["val_loss"]
+
+
+def test_evaluation_does_not_depend_on_how_pieces_are_cut():
+    tokens = tl.Tokens(np.random.default_rng(0).integers(0, 4, 200), [0, 77, 120])
+    model = small(dtype=np.float64)
+    losses = [
+        tl.evaluate(model, tl.Streams(tokens, B, T, shuffle=False, whole_pieces=True), threads=n)
+        for B, T, n in ((1, 200, 1), (3, 7, 2), (2, 1, 1))
+    ]
+    assert losses == pytest.approx([losses[0]] * 3, rel=1e-12)
+
+
+def test_state_is_carried_and_reset_by_stream():
+    model = small()
+    states = [tuple(np.ones((2, 6)) for _ in state) for state in model.initial_states(2)]
+    after = carried(
+        model, states, Batch(np.zeros((3, 2)), np.zeros((3, 2)), np.array([1, 0], bool), 6)
+    )
+    assert [array.tolist() for array in after[1]] == [[[0.0] * 6, [1.0] * 6]] * 2
+    fewer = Batch(np.zeros((3, 1)), np.zeros((3, 1)), np.array([False]), 3)
+    assert all((array == 0).all() for state in carried(model, states, fewer) for array in state)
+
+
+def test_a_penalty_pulls_weights_to_zero():
+    free, held = small(), small()
+    data = tl.Streams(pattern(), 4, 10)
+    tl.fit(free, data, 5, optimizer=tl.SGD(0.1))
+    tl.fit(held, data, 5, optimizer=tl.SGD(0.1), penalty=L2(0.05))
+    for path in ("dense_1.W", "lstm_1.Wh"):
+        assert np.linalg.norm(held.params[path]) < np.linalg.norm(free.params[path])
+
+
+def test_windows_are_learnt_too():
+    model = tl.Sequential([tl.Embedding(4, 6), tl.LSTM(8), tl.Dense(4)])
+    history = tl.fit(model, tl.Windows(pattern(), 16, 5), 12, optimizer=tl.Adam(0.02))
+    assert history[-1]["loss"] < 0.3
+
+
+def test_batch_normalization_measures_while_training():
+    from tinylstm.layers import BatchNormalization
+
+    model = tl.Sequential(
+        [tl.Embedding(4, 6), BatchNormalization(), tl.LSTM(6, return_sequences=True), tl.Dense(4)]
+    )
+    tl.fit(model, tl.Streams(pattern(), 4, 10), 2)
+    assert (model.statistics["batchnormalization_1.mean"] != 0).all()
+
+
+@pytest.mark.parametrize("moment", [8, 9])  # 9 is the end of an epoch
+@pytest.mark.parametrize("where", ["dense_1.W", "lstm_1.Wh", "embedding_1.table"])
+def test_a_number_that_is_none_is_told_with_step_and_layer(where, moment, tmp_path):
+    path = tmp_path / "model.npz"
+
+    class Poison(tl.Callback):
+        def on_batch_end(self, run, loss):
+            if run.step == moment:
+                run.model.params[where][...] = np.nan
+
+    callbacks = [tl.ModelCheckpoint(path, "loss", every=0), Poison()]
+    model = small()
+    with pytest.raises(tl.DivergedError, match=f"at step {moment + 1} ") as error:
+        tl.fit(model, tl.Streams(pattern(), 4, 10), 9, callbacks=callbacks)
+    (line,) = [line for line in str(error.value).splitlines() if line.strip().startswith(where)]
+    assert "not finite" in line and "nan" in line
+    kept = tl.load_checkpoint(path)
+    assert kept.progress.step == moment
+    for arrays in (kept.model.weights, kept.progress.weights, model.weights):
+        assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_numbers_that_fail_in_validation_alone_are_told():
+    class Poison(tl.Callback):
+        def on_batch_end(self, run, loss):
+            if run.step == 3:
+                run.model.params["dense_1.W"][...] = np.inf
+
+    data = tl.Streams(pattern(), 4, 10)
+    with pytest.raises(tl.DivergedError, match="in validation the loss is"):
+        tl.fit(small(), data, 2, data, callbacks=[Poison()])
+
+
+def test_an_exploding_loss_is_told():
+    model = small()
+    data = tl.Streams(pattern(), 4, 10)
+    with pytest.raises(tl.DivergedError, match="more than 10 times the first") as error:
+        tl.fit(model, data, 60, optimizer=tl.SGD(2000.0), clip=1e9)
+    assert "Lower the learning rate (now 2000)" in str(error.value)
+    assert "lstm_1.Wh" in str(error.value)
+
+
+def test_a_mistake_of_the_caller_is_not_taken_for_divergence():
+    with pytest.raises(ValueError, match="token ids"):
+        tl.fit(small(V=2), tl.Streams(pattern(), 4, 10), 1)
+
+
+def test_an_epoch_that_stops_early_is_the_last():
+    class Stop(tl.Callback):
+        def on_epoch_end(self, run):
+            run.stop = len(run.history) == 2
+
+    assert len(tl.fit(small(), tl.Streams(pattern(), 4, 10), 9, callbacks=[Stop()])) == 2
