@@ -13,10 +13,12 @@ TensorFlow and on JAX, and our own textbook path; one that is not installed is l
 import argparse
 import importlib.util
 import json
+import os
 import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -113,6 +115,37 @@ def measure(row: str, work: Workload, peak: float, rounds: int) -> list[dict[str
     return results
 
 
+def startup() -> list[dict[str, object]]:
+    """Seconds to import, and to the end of the first training step: nothing compiled, and after."""
+
+    def run(cache: str) -> tuple[float, float]:
+        environment = {**os.environ, "TINYLSTM_CACHE": cache}
+        command = [sys.executable, str(HERE / "peers" / "first_step.py")]
+        out = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        imported, first = map(float, out.stdout.split())
+        return imported, first
+
+    with tempfile.TemporaryDirectory() as cache:
+        (_, cold), *warm = [run(cache) for _ in range(6)]
+    imports, firsts = zip(*warm, strict=True)
+    figures = {
+        "startup_import": statistics.median(imports),
+        "startup_cold": cold,
+        "startup_warm": statistics.median(firsts),
+    }
+    return [
+        {
+            "row": row,
+            "peer": None,
+            "ours_s": seconds,
+            "peer_s": None,
+            "ratio": None,
+            "share_of_limit": None,
+        }
+        for row, seconds in figures.items()
+    ]
+
+
 def machine() -> str:
     """One line on the machine and the versions."""
     names = ["numpy", "numba", "torch", "keras", "tensorflow-cpu", "jax"]
@@ -142,8 +175,8 @@ def show(result: dict[str, object]) -> str:
     return (
         f"{result['row']:<22} {result['peer'] or '-':<18} {milliseconds(result['ours_s']):>10} "
         f"{milliseconds(result['peer_s']):>10} {number(result['ratio'], '.2f'):>7} "
-        f"{number(result['share_of_limit'], '.0%'):>7} {number(result['ours_mb'], '.0f'):>8} "
-        f"{number(result['peer_mb'], '.0f'):>8}"
+        f"{number(result['share_of_limit'], '.0%'):>7} {number(result.get('ours_mb'), '.0f'):>8} "
+        f"{number(result.get('peer_mb'), '.0f'):>8}"
     )
 
 
@@ -151,13 +184,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("rows", nargs="*", help=f"of {' '.join(['limits', *WORKLOADS])}")
+    parser.add_argument("rows", nargs="*", help=f"of {' '.join(['limits', *WORKLOADS, 'startup'])}")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--rounds", type=int, default=15, help="steps of each peer (default 15)")
     args = parser.parse_args()
-    unknown = [row for row in args.rows if row not in WORKLOADS and row != "limits"]
+    unknown = [row for row in args.rows if row not in (*WORKLOADS, "limits", "startup")]
     if unknown:
-        parser.error(f"unknown rows {unknown}: want some of {['limits', *WORKLOADS]}")
+        parser.error(f"unknown rows {unknown}: want some of {['limits', *WORKLOADS, 'startup']}")
     rows = [row for row in WORKLOADS if row in args.rows or not args.rows]
 
     print(machine())
@@ -179,6 +212,10 @@ def main() -> None:
             results.append(result)
             print(show(result), flush=True)
     limits.close()
+    if "startup" in args.rows or not args.rows:
+        for result in startup():
+            results.append(result)
+            print(show(result))
     if args.json:
         args.json.write_text(json.dumps(results, indent=1))
 

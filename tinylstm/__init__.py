@@ -4,6 +4,7 @@ Read `functional.py` first: it follows a step forward and back. What is imported
 alone; music lives in `tinylstm.music`.
 """
 
+from .backend import set_backend
 from .callbacks import (
     CSVLogger,
     EarlyStopping,
@@ -72,6 +73,7 @@ __all__ = [
     "plot_history",
     "plot_roll",
     "save_checkpoint",
+    "set_backend",
     "steps",
     "unigram_nats",
 ]

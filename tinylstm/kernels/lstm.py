@@ -11,10 +11,12 @@ weights' gradients, two products over all steps at the end, read it in.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy import ndarray
+from numpy.lib.stride_tricks import as_strided
 
 from ..functional import LSTMCache
 from .gates import cell_backward, cell_forward
@@ -25,52 +27,75 @@ from .tiles import wide as panel_width
 
 @njit(nogil=True, cache=True)
 def _forward(  # type: ignore[no-untyped-def]
-    x, h, h_in, c, gates, WxP, WhP, b, mask, T, B, D, H, wide
+    x, h, h_in, c, gates, WxP, WhP, b, mask, T, B, D, H, row, wide
 ):
-    """All steps. Flat arrays; h and c hold T + 1 states, the first given; h_in is h or h * mask."""
+    """All steps. Flat arrays; h and c hold T + 1 states, the first given; h_in is h or h * mask.
+
+    row: numbers from one row of gates to the next.
+    """
     n, chunk = 4 * H, max(1, BLOCK_M // B)
     for t in range(T):
+        z, now, then = t * B * row, t * B * H, (t + 1) * B * H
         if t % chunk == 0:  # x Wx does not wait for h, and many rows at once cost less
-            rows = min(chunk, T - t) * B
-            product(x, t * B * D, D, 1, WxP, 0, D * wide, wide, rows, D, n, gates, t * B * n, n,
-                    False, x)  # fmt: skip
-        now, then = t * B * H, (t + 1) * B * H
+            M = min(chunk, T - t) * B
+            product(x, t * B * D, D, 1, WxP, 0, D * wide, wide, M, D, n, gates, z, row, False, x)
         for i in range(len(mask)):
             h_in[now + i] = h[now + i] * mask[i]
-        product(h_in, now, H, 1, WhP, 0, H * wide, wide, B, H, n, gates, t * B * n, n, True, x)
-        for r in range(0, B * H, H):
-            cell_forward(gates, (now + r) * 4, b, c, now + r, c, then + r, h, then + r, H)
+        product(h_in, now, H, 1, WhP, 0, H * wide, wide, B, H, n, gates, z, row, True, x)
+        for r in range(B):
+            u = r * H
+            cell_forward(gates, z + r * row, b, c, now + u, c, then + u, h, then + u, H)
 
 
 @njit(nogil=True, cache=True)
 def _backward(  # type: ignore[no-untyped-def]
-    dout, dh, dc, x, h_in, c, gates, WxT, WhT, mask, dx, dz, dzP, S, dWx, dWh, db, T, B, D, H, wide
-):
+    dout, dh, dc, x, h_in, c, gates, WxT, WhT, mask, dx, dz, dzP, S, dW, db,
+    T, B, D, H, row, dz_row, wide
+):  # fmt: skip
     """All steps in reverse; dh and dc (B, H) are overwritten and end as the initial state's.
 
-    dz: room for BLOCK_M // B steps, (steps, B, 4H). dzP: the panels of all of dz. S: for `product`.
+    dz: room for BLOCK_M // B steps, (steps, B, dz_row). dzP: the panels of all of dz. S: for
+    `product`. dW (D + H, dz_row): the gradients of Wx and Wh. row, dz_row: from row to row.
     """
     n, chunk = 4 * H, max(1, BLOCK_M // B)
     for t in range(T - 1, -1, -1):
-        now, then, z = t * B * H, (t + 1) * B * H, t % chunk * B * n
-        for r in range(0, B * H, H):
+        now, then, z = t * B * H, (t + 1) * B * H, t % chunk * B * dz_row
+        for r in range(B):
+            u, to = r * H, z + r * dz_row
             cell_backward(
-                dh, r, dout, now + r, dc, r, gates, (now + r) * 4, c, then + r, c, now + r,
-                dz, z + 4 * r, db, H,
+                dh, u, dout, now + u, dc, u, gates, (t * B + r) * row, c, then + u, c, now + u,
+                dz, to, db, H,
             )  # fmt: skip
-        for r in range(B):  # row t * B + r of each panel
-            for n0 in range(0, n, wide):
-                to, source = n0 * T * B + (t * B + r) * wide, z + r * n + n0
+            for n0 in range(0, n, wide):  # row t * B + r of each panel
+                panel = n0 * T * B + (t * B + r) * wide
                 for j in range(min(wide, n - n0)):
-                    dzP[to + j] = dz[source + j]
-        product(dz, z, n, 1, WhT, 0, n * wide, wide, B, n, H, dh, 0, H, False, S)
+                    dzP[panel + j] = dz[to + n0 + j]
+        product(dz, z, dz_row, 1, WhT, 0, n * wide, wide, B, n, H, dh, 0, H, False, S)
         for i in range(len(mask)):
             dh[i] *= mask[i]
         if t % chunk == 0:
-            rows = min(chunk, T - t) * B
-            product(dz, 0, n, 1, WxT, 0, n * wide, wide, rows, n, D, dx, t * B * D, D, False, S)
-    product(h_in, 0, 1, H, dzP, 0, T * B * wide, wide, H, T * B, n, dWh, 0, n, True, S)
-    product(x, 0, 1, D, dzP, 0, T * B * wide, wide, D, T * B, n, dWx, 0, n, True, S)
+            M, to = min(chunk, T - t) * B, t * B * D
+            product(dz, 0, dz_row, 1, WxT, 0, n * wide, wide, M, n, D, dx, to, D, False, S)
+    panels = T * B * wide
+    product(x, 0, 1, D, dzP, 0, panels, wide, D, T * B, n, dW, 0, dz_row, False, S)
+    product(h_in, 0, 1, H, dzP, 0, panels, wide, H, T * B, n, dW, D * dz_row, dz_row, False, S)
+
+
+def row_length(n: int, dtype: Any) -> int:
+    """Where the next of many rows of n numbers begins: not at a multiple of 512 bytes.
+
+    Rows that lie a power of two apart share a few places in the cache and drive each other out.
+    """
+    return n + panel_width(dtype) if n * dtype.itemsize % 512 == 0 else n
+
+
+def flat_rows(a: ndarray) -> tuple[ndarray, int]:
+    """a (T, B, n) as one flat piece of memory, and the numbers from one row of it to the next."""
+    T, B, n = a.shape
+    row = a.strides[1] // a.itemsize
+    if a.strides[2] != a.itemsize or a.strides[0] != B * a.strides[1]:
+        return np.ascontiguousarray(a).ravel(), n
+    return as_strided(a, ((T * B - 1) * row + n,), (a.itemsize,)), row
 
 
 _frozen: dict[tuple[int, bool], tuple[ndarray, ndarray]] | None = None
@@ -124,15 +149,15 @@ def lstm_forward(
     (T, B, D), H, dtype = x.shape, Wh.shape[0], x.dtype
     x = np.ascontiguousarray(x)
     h, c = empty((T + 1, B, H), dtype), empty((T + 1, B, H), dtype)
-    gates = empty((T, B, 4 * H), dtype)
+    row = row_length(4 * H, dtype)
+    rows = empty((T, B, row), dtype)
     h[0], c[0] = h0, c0
-    flat_mask = np.empty(0, dtype) if mask is None else np.ascontiguousarray(mask).ravel()
     h_in = h if mask is None else empty((T, B, H), dtype)
     _forward(
-        x.ravel(), h.ravel(), h_in.ravel(), c.ravel(), gates.ravel(), packed(Wx), packed(Wh), b,
-        flat_mask, T, B, D, H, panel_width(dtype),
+        x.ravel(), h.ravel(), h_in.ravel(), c.ravel(), rows.ravel(), packed(Wx), packed(Wh), b,
+        flat_mask(mask, dtype), T, B, D, H, row, panel_width(dtype),
     )  # fmt: skip
-    return h[1:], h[T], c[T], LSTMCache(x, h, c, gates, Wx, Wh, mask)
+    return h[1:], h[T], c[T], LSTMCache(x, h, c, rows[:, :, : 4 * H], Wx, Wh, mask)
 
 
 def lstm_backward(
@@ -147,26 +172,26 @@ def lstm_backward(
     """See `functional.lstm_backward`."""
     x, h, c, gates, Wx, Wh, mask = cache
     (T, B, D), H, dtype = x.shape, Wh.shape[0], x.dtype
-    wide = panel_width(dtype)
-    grads = [whole(d) for d in (dWx, dWh, db)]
+    wide, dz_row = panel_width(dtype), row_length(4 * H, dtype)
     dh, dc, dx = empty((B, H), dtype), empty((B, H), dtype), empty((T, B, D), dtype)
     dh[...], dc[...] = dhT, dcT
-    dz = empty((max(1, BLOCK_M // B) * B, 4 * H), dtype)
+    dz = empty((max(1, BLOCK_M // B) * B, dz_row), dtype)
     dzP = empty((T * B * -(-4 * H // wide) * wide,), dtype)
-    S = empty((BLOCK_M * BLOCK_K,), dtype)
-    flat_mask = np.empty(0, dtype) if mask is None else np.ascontiguousarray(mask).ravel()
+    dW, db_here = empty((D + H, dz_row), dtype), np.zeros(4 * H, dtype)
     h_in = h if mask is None else h[:T] * mask
+    flat_gates, row = flat_rows(gates)
     _backward(
         np.ascontiguousarray(dout).ravel(), dh.ravel(), dc.ravel(), x.ravel(), h_in.ravel(),
-        c.ravel(), gates.ravel(), packed(Wx, True), packed(Wh, True), flat_mask, dx.ravel(),
-        dz.ravel(), dzP, S, *(d.reshape(-1) for d in grads), T, B, D, H, wide,
+        c.ravel(), flat_gates, packed(Wx, True), packed(Wh, True), flat_mask(mask, dtype),
+        dx.ravel(), dz.ravel(), dzP, empty((BLOCK_M * BLOCK_K,), dtype), dW.ravel(), db_here,
+        T, B, D, H, row, dz_row, wide,
     )  # fmt: skip
-    for d, given in zip(grads, (dWx, dWh, db), strict=True):
-        if d is not given:
-            given += d
+    dWx += dW[:D, : 4 * H]
+    dWh += dW[D:, : 4 * H]
+    db += db_here
     return dx, dh, dc
 
 
-def whole(d: ndarray) -> ndarray:
-    """d if its numbers lie in one piece, else zeros of its shape, to be added to it afterwards."""
-    return d if d.flags.c_contiguous else np.zeros(d.shape, d.dtype)
+def flat_mask(mask: ndarray | None, dtype: Any) -> ndarray:
+    """The mask in one flat piece; empty if there is none."""
+    return np.empty(0, dtype) if mask is None else np.ascontiguousarray(mask).ravel()
