@@ -70,18 +70,19 @@ def compose(
     rules.begin(history)
     cycles, state = Cycles(history.shape[1]), None
     x, out = history, []
-    while not rules.done[: len(seeds)].all():
-        logits, state, _ = model.forward(x, state)
-        logits = logits[-1] if logits.ndim == 3 else logits  # (B, V)
-        uniform = np.array([rng.random() for rng in random])  # (B,)
-        logits = _masked(logits, rules.allowed(), cycles, sampling.max_repeat)
-        tokens = rules.accept(sampling.choose(logits, uniform))  # (B,)
-        cycles.add(tokens)
-        out.append(tokens)
-        x = tokens[None]  # (1, B)
-        if window is not None:
-            history, state = np.concatenate([history, x])[-window:], None
-            x = history
+    with model.frozen():  # weights are packed once, not for every token
+        while not rules.done[: len(seeds)].all():
+            logits, state, _ = model.forward(x, state)
+            logits = logits[-1] if logits.ndim == 3 else logits  # (B, V)
+            uniform = np.array([rng.random() for rng in random])  # (B,)
+            logits = _masked(logits, rules.allowed(), cycles, sampling.max_repeat)
+            tokens = rules.accept(sampling.choose(logits, uniform))  # (B,)
+            cycles.add(tokens)
+            out.append(tokens)
+            x = tokens[None]  # (1, B)
+            if window is not None:
+                history, state = np.concatenate([history, x])[-window:], None
+                x = history
     ids = np.array(out)  # (T, B)
     return [ids[: rules.lengths[b], b] for b in range(len(seeds))]
 
