@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tinylstm.files import FileError, replacing
@@ -19,6 +20,7 @@ from tinylstm.music.notes import Piece
 
 SOUNDFONTS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
 RATE = 44_100  # samples a second
+LONGEST_WRITTEN = 16.0  # quarter notes
 
 
 class NoSynthesizerError(FileError):
@@ -48,13 +50,15 @@ def _midi(path: Path, piece: Piece) -> None:
 def _musicxml(path: Path, piece: Piece) -> None:
     """A score, by way of a MIDI file that music21 reads: it finds voices, bars, ties and triplets.
 
-    A score knows sixteenths and triplets only, so times are rounded to these.
+    A score knows sixteenths and triplets only, so times are rounded to these; and no notation for
+    notes of five bars and more at the end of a part, so they are cut.
     """
     from music21 import converter, metadata
 
     with tempfile.TemporaryDirectory() as folder:
         middle = Path(folder) / "piece.mid"
-        _midi(middle, piece)
+        short = [n._replace(duration=min(n.duration, LONGEST_WRITTEN)) for n in piece.notes]
+        _midi(middle, replace(piece, notes=tuple(short)))
         score = converter.parse(str(middle), format="midi", forceSource=True)
         score.metadata = metadata.Metadata(title=piece.name, composer="tinylstm")
         written = Path(score.write("musicxml", str(Path(folder) / "piece.musicxml")))

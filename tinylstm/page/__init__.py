@@ -1,0 +1,65 @@
+"""A page that shows and plays what was composed: one HTML file that needs no network.
+
+``page.html``, ``page.css`` and ``page.js`` are ours; ``tone.min.js`` is Tone.js (MIT), which makes
+the sound. To take a newer one: ``npm install tone``, then copy ``node_modules/tone/build/Tone.js``
+here, and the licence texts with it. Next: data.py, for what the page is told.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from ..files import replacing
+from ..music.judging import Judge, Judgement
+from ..music.sampling import Take
+from .data import page_data
+
+__all__ = ["page_data", "write_page"]
+
+
+def write_page(
+    path: str | os.PathLike[str],
+    takes: Sequence[Take],
+    checkpoint: Any = None,
+    judge: Judge | None = None,
+    judgements: Sequence[Judgement] = (),
+    title: str = "Composed by tinylstm",
+) -> Path:
+    """Write the page for some takes.
+
+    checkpoint: where the loss curve and the view inside the net come from. judge, judgements: the
+    figures of each take beside human pieces.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from tinylstm.music import Note, Sampling
+    >>> take = Take(1, Sampling(), np.zeros(0, int), 0, [Note(0, 1, 60)], 120.0, (4, 4))
+    >>> page = write_page(Path(tempfile.mkdtemp()) / "page.html", [take])
+    >>> page.read_text(encoding="utf-8")[:15]
+    '<!doctype html>'
+    """
+    if not takes:
+        raise ValueError(f"there is no take to write to {path}")
+    data = json.dumps(page_data(takes, checkpoint, judge, judgements), separators=(",", ":"))
+    text = Template(_read("page.html")).substitute(
+        title=html.escape(title),
+        style=_read("page.css"),
+        data=data.replace("<", "\\u003c"),  # nothing in it can end the script element
+        tone=_read("tone.min.js").replace("//# sourceMappingURL=Tone.js.map", ""),
+        script=_read("page.js"),
+    )
+    path = Path(path)
+    with replacing(path) as stream:
+        stream.write(text.encode())
+    return path
+
+
+def _read(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")
