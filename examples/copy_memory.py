@@ -1,4 +1,4 @@
-"""Copying: ten symbols are to be said again after a long silence (Hochreiter, 1997; Arjovsky 2016).
+"""Copying: eight symbols, said again after a long silence (Hochreiter, 1997; Arjovsky, 2016).
 
     python examples/copy_memory.py                    a silence of 20 steps
     python examples/copy_memory.py --silence 50 --epochs 60
