@@ -254,3 +254,15 @@ def test_names_are_kept_where_they_are_given():
         plain().forward(X, [None])
     with pytest.raises(ValueError, match="zip"):
         plain().backward(X, [None], {})
+
+
+def test_frozen_weights_give_the_same_numbers():
+    model = Sequential([LSTM(4, True), Dense(3)], 2)
+    x = X.astype(np.float32)
+    y, states, _ = model.forward(x)
+    with model.frozen():
+        step, final, _ = model.forward(x[:1])
+        for t in range(1, len(x)):
+            step, final, _ = model.forward(x[t : t + 1], final)
+    np.testing.assert_allclose(step[0], y[-1], rtol=1e-5)
+    np.testing.assert_allclose(final[0][1], states[0][1], rtol=1e-5)
