@@ -87,7 +87,7 @@ def train(data: dict[str, list[Piece]], args: argparse.Namespace, seed: int) -> 
     for _ in range(args.layers):
         layers += [tl.LSTM(args.units, return_sequences=True), tl.Dropout(args.dropout)]
     model = tl.Sequential([*layers, tl.Dense(KEYS)], input_size=KEYS, seed=seed)
-    if seed == 0:
+    if seed == args.seeds[0]:
         print(model.summary())
     valid = Rolls(data["valid"], 76)
     history = tl.fit(
@@ -118,19 +118,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--units", type=int, default=36)
     parser.add_argument("--layers", type=int, default=1)
-    parser.add_argument("--dropout", type=float, default=0.3)
+    parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--input-dropout", type=float, default=0.0)
-    parser.add_argument("--rate", type=float, default=0.01)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--rate", type=float, default=0.02)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--transpose", action="store_true")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
     data = json.loads(args.data.read_text())
-    results = np.array([train(data, args, seed) for seed in range(args.seeds)])
+    results = np.array([train(data, args, seed) for seed in args.seeds])
     mean, spread = results.mean(axis=0), results.std(axis=0)
     for name, m, s in zip(("valid", "test"), mean, spread, strict=True):
-        print(f"{name}: mean of {args.seeds} seeds {m:.3f}, standard deviation {s:.3f}")
+        print(f"{name}: mean of {len(args.seeds)} seeds {m:.3f}, standard deviation {s:.3f}")
 
 
 if __name__ == "__main__":
