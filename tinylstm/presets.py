@@ -31,7 +31,7 @@ class Preset:
     tokenizer: str = "events"
     transpositions: range = range(-5, 7)  # the keys that a piece is played in, by semitones
     monitor: str = "val_loss"  # what "best" means
-    temperature: float = 0.95  # for composing; 0 is argmax
+    temperature: float = 0.85  # for composing; 0 is argmax
     window: int | None = None  # tokens the net reads anew for each note; None carries the state
     strict: bool = False  # the article's own reading of the files
 

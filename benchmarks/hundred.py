@@ -1,0 +1,147 @@
+"""A hundred pieces beside human ones: stuck? copied? natural? One command, docs/hundred.md.
+
+    python benchmarks/hundred.py                                  trains both networks first
+    python benchmarks/hundred.py --default out/model.npz --article out-article/model.npz
+    python benchmarks/hundred.py --pieces 10 --out /tmp/ten.md    a quick look
+
+The default preset with its own sampling, and for contrast the article's preset with argmax.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import tinylstm as tl
+from tinylstm import music
+from tinylstm.commands import train
+from tinylstm.files import replacing
+from tinylstm.music.judging import Excerpt, Judge
+
+HERE = Path(__file__).resolve().parent
+AT_ONCE = 25  # columns of one state
+
+
+def arguments() -> argparse.Namespace:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    add = parser.add_argument
+    add("--default", type=Path, default=Path("out/hundred/default.npz"), help="its checkpoint")
+    add("--article", type=Path, default=Path("out/hundred/article.npz"), help="its checkpoint")
+    add("--article-epochs", type=int, default=1, help="if it is to be trained (default 1)")
+    add("--midi", type=Path, default=HERE.parent / "midi_songs", help="the music")
+    add("--pieces", type=int, default=100)
+    add("--only", choices=["default", "article"], help="leave the other as the file has it")
+    add("--length", type=int, default=500, help="notes, or the article's tokens")
+    add("--out", type=Path, default=HERE.parent / "docs" / "hundred.md")
+    return parser.parse_args()
+
+
+def compose_and_judge(
+    path: Path, midi: Path, pieces: int, length: int, sampling: music.Sampling | None
+) -> dict[str, Any]:
+    """What so many pieces of a checkpoint come to, beside human ones."""
+    checkpoint = tl.load_checkpoint(path)
+    preset = tl.PRESETS[checkpoint.settings["preset"]]
+    tokenizer = music.tokenizer_from_config(checkpoint.tokenizer or {})
+    corpus = music.load_corpus(midi, tokenizer, transpositions=preset.transpositions)
+    held_out, everyone = Judge(corpus, length), Judge(corpus, length, everyone=True)
+    judged, begin = [], time.perf_counter()
+    for first in range(0, pieces, AT_ONCE):
+        seeds = range(first, min(first + AT_ONCE, pieces))
+        for take in music.compose_takes(checkpoint, seeds, length, sampling):
+            judged.append(held_out.judge(Excerpt(f"seed {take.seed}", take.ids, take.notes)))
+        print(
+            f"{preset.name}: {len(judged)} pieces, {time.perf_counter() - begin:.0f} s", flush=True
+        )
+        used = take.sampling
+    losses = [row.get("val_loss", row["loss"]) for row in checkpoint.history]
+    return {
+        "preset": preset.name,
+        "epochs": len(losses),
+        "val_loss": min(losses, default=None),
+        "sampling": used.__dict__,
+        "length": length,
+        "held_out": held_out.summary(judged),
+        "everyone": everyone.summary(judged),
+        "each": [judgement._asdict() for judgement in judged],
+    }
+
+
+def section(found: dict[str, Any]) -> str:
+    """The table of one preset, in Markdown."""
+    few, all_of_them = found["held_out"], found["everyone"]
+    said = {k: v for k, v in found["sampling"].items() if k == "temperature" or v not in (0, 1)}
+    text = (
+        f"## {few['pieces']} pieces of the preset `{found['preset']}`\n\n"
+        f"{found['epochs']} epochs, validation loss {found['val_loss'] or 0:.3f} nats a token; "
+        f"{found['length']} {'tokens' if found['preset'] == 'article' else 'notes'} each; "
+        f"sampling: {', '.join(f'{k} {v:g}' for k, v in said.items())}"
+        f"{' (argmax)' if not said['temperature'] else ''}.\n\n"
+        f"- Stuck (a cycle of up to 8 tokens fills more than {few['stuck_above']}): "
+        f"**{len(few['stuck'])} of {few['pieces']}**.\n"
+    )
+    for name, how in (("copied", "in any key"), ("copied_exactly", "exactly")):
+        text += (
+            f"- Longest passage copied {how}: **{few[name + '_longest']:.0f} notes**; the 95th "
+            f"percentile of human pieces is {few[name + '_limit']:.1f} (held out) and "
+            f"{all_of_them[name + '_limit']:.1f} (each in turn).\n"
+        )
+    text += (
+        f"\n| figure | ours | held out ({few['human_excerpts']} excerpts): median, middle half | "
+        f"each in turn ({all_of_them['human_excerpts']}): median, middle half | inside |\n"
+        "|---|---|---|---|---|\n"
+    )
+    for row, wide in zip(few["figures"], all_of_them["figures"], strict=True):
+        inside = [n for n, r in (("held out", row), ("each in turn", wide)) if r["natural"]]
+        text += (
+            f"| {row['label']}, {row['unit']} | {row['ours']:.2f} "
+            f"| {row['median']:.2f}, {row['low']:.2f} to {row['high']:.2f} "
+            f"| {wide['median']:.2f}, {wide['low']:.2f} to {wide['high']:.2f} "
+            f"| {' and '.join(inside) or '**no**'} |\n"
+        )
+    return text
+
+
+HEAD = """# A hundred pieces beside human ones
+
+Written by `python benchmarks/hundred.py`; all numbers are in [hundred.json](hundred.json).
+
+"Ours" is the median of the composed pieces. Human pieces are cut into excerpts of the same length.
+*Held out* are the pieces of the validation set, which the network has not seen: few. *Each in turn*
+are all pieces of the corpus, each compared with the others (less its near-duplicates) as if it had
+been held out: many, and the better estimate of what human music is like. *Inside* says in which of
+the two our median lies in the middle half. What the figures are: `tinylstm/music/metrics.py` and
+`copying.py`.
+
+"""
+
+
+def main() -> None:
+    args = arguments()
+    results = args.out.with_suffix(".json")
+    found = json.loads(results.read_text()) if args.only and results.exists() else {}
+    for name, path, epochs in (
+        ("default", args.default, None),
+        ("article", args.article, args.article_epochs),
+    ):
+        if args.only in (None, name):
+            if not path.exists():
+                train(args.midi, path, preset=name, epochs=epochs)
+            sampling = music.Sampling(0) if name == "article" else None
+            found[name] = compose_and_judge(path, args.midi, args.pieces, args.length, sampling)
+    with replacing(results) as stream:
+        stream.write(json.dumps(found, indent=1).encode())
+    with replacing(args.out) as stream:
+        sections = [section(found[name]) for name in ("default", "article") if name in found]
+        stream.write((HEAD + "\n".join(sections)).encode())
+    print(f"{args.out}, {results}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (music.EmptyCorpusError, tl.FileError, ValueError) as error:
+        sys.exit(f"error: {error}")
