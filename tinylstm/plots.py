@@ -41,12 +41,13 @@ def plot_history(
         axes.plot(epochs[best], values[best], "o", color=ACCENT)
         axes.annotate(f"{values[best]:.2f}", (epochs[best], values[best]), (0, 8),
                       textcoords="offset points", ha="center", color=ACCENT)  # fmt: skip
-    for name, nats in (baselines or {}).items():
+    for i, (name, nats) in enumerate((baselines or {}).items()):  # side by side: some are near
         axes.axhline(nats, color=INK, linewidth=0.8, linestyle="--")
-        axes.annotate(name, (epochs[-1] if epochs else 1, nats), (0, 3),
+        axes.annotate(name, (1, nats), (-70 * i, 3), xycoords=("axes fraction", "data"),
                       textcoords="offset points", ha="right", color=INK)  # fmt: skip
     axes.set(xlabel="epoch", ylabel="cross-entropy, nats a token")
-    axes.legend(frameon=False)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     save(fig, path)
 
 
