@@ -107,14 +107,20 @@ function drawLoss() {
   for (const value of [low, (low + high) / 2, high]) {
     svg += `<text x="36" y="${y(value) + 4}" text-anchor="end">${value.toFixed(2)}</text>`;
   }
+  const labels = [];
   for (const [name, value] of marks) {
-    svg += `<path d="M40 ${y(value)}H${W - 90}" stroke="${css("--soft")}" stroke-dasharray="4 4"/>`
-      + `<text x="${W - 84}" y="${y(value) + 4}">${name}</text>`;
+    svg += `<path d="M40 ${y(value)}H${W - 90}" stroke="${css("--soft")}" stroke-dasharray="4 4"/>`;
+    labels.push([y(value), name, css("--soft")]);
   }
   for (const [key, name, color] of lines) {
     const path = rows.map((r, n) => `${n ? "L" : "M"}${x(n)} ${y(r[key])}`).join("");
-    svg += `<path d="${path}" fill="none" stroke="${css(color)}" stroke-width="2"/>`
-      + `<text x="${W - 84}" y="${y(rows.at(-1)[key]) + 4}" style="fill:${css(color)}">${name}</text>`;
+    svg += `<path d="${path}" fill="none" stroke="${css(color)}" stroke-width="2"/>`;
+    labels.push([y(rows.at(-1)[key]), name, css(color)]);
+  }
+  let free = 0;  // labels that would overlap are moved down
+  for (const [place, name, color] of labels.sort((a, b) => a[0] - b[0])) {
+    free = Math.max(free, place) + 13;
+    svg += `<text x="${W - 84}" y="${free - 9}" style="fill:${color}">${name}</text>`;
   }
   svg += `<text x="40" y="${H - 10}">epoch 1</text>`
     + `<text x="${W - 90}" y="${H - 10}" text-anchor="end">${rows.length}</text></svg>`;
