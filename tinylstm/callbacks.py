@@ -4,6 +4,7 @@ import csv
 import glob
 import io
 import math
+import sys
 import tempfile
 import time
 import warnings
@@ -126,6 +127,8 @@ class ModelCheckpoint(Callback):
         try:
             if run.whole and run.step:
                 self.save(run)
+            elif self.saved:
+                print(f"{self.path} holds the last good network", file=sys.stderr)
         finally:
             if self.weights:
                 run.model.set_weights(self.weights)
