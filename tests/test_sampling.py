@@ -203,6 +203,18 @@ def test_the_articles_alphabet():
         assert len({n.onset for n in continued.notes}) == continued.primed + 8
 
 
+def test_windows_are_read_anew_for_each_token():
+    """As the article does it, a loop by hand; and equal windows, read once, change nothing."""
+    net = checkpoint(ArticleTokenizer(vocabulary=["0.4.7", "C4", "D4"]), window=3)
+    takes = compose_takes(net, range(6), 30, Sampling(0))
+    for take in takes:
+        ids = take.ids[: take.primed].tolist()
+        for _ in range(30):
+            logits, _, _ = net.model.forward(np.array(ids[-3:])[:, None])
+            ids.append(int(logits[0].argmax()))
+        assert ids == take.ids.tolist()
+
+
 def test_the_primer_and_the_first_logits_decide_the_first_token():
     """Stateful, one step a token, is what one pass over the whole sequence would say."""
     take = compose_takes(EVENTS_NET, [7], 30, Sampling(0))[0]

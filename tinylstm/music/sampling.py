@@ -72,18 +72,19 @@ def compose(
     x, out = history, []
     with model.frozen():  # weights are packed once, not for every token
         while not rules.done[: len(seeds)].all():
-            logits, state, _ = model.forward(x, state)
-            logits = logits[-1] if logits.ndim == 3 else logits  # (B, V)
+            if window is None:
+                logits, state, _ = model.forward(x, state)
+                logits = logits[-1] if logits.ndim == 3 else logits  # (B, V)
+            else:
+                history = np.concatenate([history, *out[-1:]])[-window:]  # (window, B)
+                logits = _after_windows(model, history)  # (B, V)
             uniform = np.array([rng.random() for rng in random])  # (B,)
             logits = _masked(logits, rules.allowed(), cycles, sampling.max_repeat)
             tokens = rules.accept(sampling.choose(logits, uniform))  # (B,)
             cycles.add(tokens)
-            out.append(tokens)
             x = tokens[None]  # (1, B)
-            if window is not None:
-                history, state = np.concatenate([history, x])[-window:], None
-                x = history
-    ids = np.array(out)  # (T, B)
+            out.append(x)
+    ids = np.concatenate([history[:0], *out])  # (T, B)
     return [ids[: rules.lengths[b], b] for b in range(len(seeds))]
 
 
@@ -94,6 +95,15 @@ def _columns(primer: ndarray, pieces: int) -> ndarray:
     primer = np.asarray(primer).reshape(len(primer), -1)  # (T, 1) or (T, pieces)
     last = np.repeat(primer[:, -1:], max(COLUMNS, pieces) - primer.shape[1], axis=1)
     return np.concatenate([primer, last], axis=1)  # (T, B)
+
+
+def _after_windows(model: Any, windows: ndarray) -> ndarray:
+    """What follows each window (T, B), (B, V). Equal ones, as of pieces that are stuck, are read
+    once.
+    """
+    distinct, which = np.unique(windows, axis=1, return_inverse=True)
+    logits, _, _ = model.forward(_columns(distinct, distinct.shape[1]))
+    return (logits[-1] if logits.ndim == 3 else logits)[which.ravel()]  # (B, V)
 
 
 def _masked(logits: ndarray, allowed: ndarray | None, cycles: Cycles, most: int) -> ndarray:
