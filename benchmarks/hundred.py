@@ -74,9 +74,12 @@ def section(found: dict[str, Any]) -> str:
     """The table of one preset, in Markdown."""
     few, all_of_them = found["held_out"], found["everyone"]
     said = {k: v for k, v in found["sampling"].items() if k == "temperature" or v not in (0, 1)}
+    trained = "Less than one epoch (the training was interrupted)"
+    if found["epochs"]:
+        trained = f"{found['epochs']} epochs, validation loss {found['val_loss']:.3f} nats a token"
     text = (
         f"## {few['pieces']} pieces of the preset `{found['preset']}`\n\n"
-        f"{found['epochs']} epochs, validation loss {found['val_loss'] or 0:.3f} nats a token; "
+        f"{trained}; "
         f"{found['length']} {'tokens' if found['preset'] == 'article' else 'notes'} each; "
         f"sampling: {', '.join(f'{k} {v:g}' for k, v in said.items())}"
         f"{' (argmax)' if not said['temperature'] else ''}.\n\n"

@@ -69,7 +69,7 @@ def compose(
     random = [np.random.default_rng(seed) for seed in [*seeds, *spare]]
     rules.begin(history)
     cycles, state = Cycles(history.shape[1]), None
-    x, out = history, []
+    x, out = history, list[ndarray]()
     with model.frozen():  # weights are packed once, not for every token
         while not rules.done[: len(seeds)].all():
             if window is None:
