@@ -1,7 +1,7 @@
 """Bach's chorales as piano rolls: the benchmark of Boulanger-Lewandowski et al. (2012).
 
     python examples/jsb_chorales.py --data jsb-chorales-quarter.json              36 units
-    python examples/jsb_chorales.py --data FILE --layers 2 --units 200 --transpose
+    python examples/jsb_chorales.py --data FILE --units 200 --dropout 0.5 --rate 0.01 --epochs 100
 
 FILE is JSON with "train", "valid" and "test": lists of pieces, each a list of frames, each a list
 of the MIDI pitches that sound. The net says for each of the piano's 88 keys whether it will be down
