@@ -11,6 +11,7 @@ from numba import njit
 from tinylstm.kernels.tiles import ROWS_A, column, wide
 from tinylstm.parallel import usable_cores
 
+WIDE = wide(np.dtype(np.float32))
 LOOPS = 5_000_000
 
 
@@ -25,7 +26,7 @@ def _sum(x: Any) -> Any:
 def spin(numbers: Any, loops: int) -> None:
     """The largest tile, over and over on the same numbers, all in the nearest cache."""
     C = numbers[256:]
-    column(numbers, 0, 1, 0, numbers, 128, 0, ROWS_A, loops, C, 0, wide(np.float32), False)
+    column(numbers, 0, 1, 0, numbers, 128, 0, ROWS_A, loops, C, 0, WIDE, False)
 
 
 def multiply_adds() -> Callable[[], float]:
@@ -38,7 +39,7 @@ def multiply_adds() -> Callable[[], float]:
     def step() -> float:
         begin = time.perf_counter()
         list(pool.map(spin, arrays, [LOOPS] * cores))
-        flops = cores * LOOPS * ROWS_A * wide(np.float32) * 2
+        flops = cores * LOOPS * ROWS_A * WIDE * 2
         return flops / (time.perf_counter() - begin)
 
     return step

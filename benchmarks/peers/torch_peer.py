@@ -17,6 +17,12 @@ class Net(nn.Module):
         self.work = work
         self.embedding = nn.Embedding(CLASSES, work.embedding) if work.embedding else None
         self.lstm = nn.LSTM(work.inputs, work.hidden, work.layers, dropout=work.dropout)
+        with (
+            torch.no_grad()
+        ):  # the forget gate's bias is 1, as ours and Keras's: with PyTorch's own,
+            for name, bias in self.lstm.named_parameters():  # gradients of the article's net fade
+                if name.startswith("bias_ih"):  # to denormal numbers, which cost ten times as much
+                    bias[work.hidden : 2 * work.hidden] = 1
         self.dense = nn.Identity() if work.embedding else nn.Linear(work.hidden, 256)
         self.dropout = nn.Dropout(work.dropout)
         self.logits = nn.Linear(work.hidden if work.embedding else 256, CLASSES)
