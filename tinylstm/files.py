@@ -77,6 +77,9 @@ def save_arrays(path: str | Path, arrays: dict[str, ndarray], description: dict[
 def load_arrays(path: str | Path) -> tuple[dict[str, ndarray], dict[str, Any]]:
     """What `save_arrays` wrote. Raises FileError for anything else; runs no code from the file."""
     try:
+        with open(path, "rb") as stream:
+            if not zipfile.is_zipfile(stream):
+                raise zipfile.BadZipFile("it is not a whole .npz archive")
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         description = json.loads(arrays.pop("description.json").tobytes())
