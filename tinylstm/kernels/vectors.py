@@ -38,7 +38,7 @@ BYTES = vector_bytes()
 
 def lanes(dtype: Any) -> int:
     """W: numbers of a NumPy or Numba dtype in one vector register."""
-    return BYTES // (4 if str(dtype) == "float32" else 8)
+    return BYTES // {"float32": 4, "float64": 8}[str(dtype)]
 
 
 class Vector:

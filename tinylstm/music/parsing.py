@@ -6,7 +6,6 @@ as a reason instead of symbols.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -80,10 +79,11 @@ def parse_files(
         for file in files:
             yield file, parse_file(file, tokenizer)
         return
+    from joblib import cpu_count  # those we may use: affinity and container limits count
     from joblib.externals.loky.backend import get_context
     from pebble import ProcessPool
 
-    workers = min(workers or os.cpu_count() or 1, len(files))
+    workers = min(workers or cpu_count(), len(files))
     context = get_context("loky")  # new processes that do not run the caller's script again
     waiting: deque[tuple[File, ProcessFuture]] = deque()
     with ProcessPool(workers, max_tasks=1000, context=context) as pool:
