@@ -12,7 +12,8 @@ from tinylstm.kernels.tiles import ROWS_A, column, wide
 from tinylstm.parallel import usable_cores
 
 WIDE = wide(np.dtype(np.float32))
-LOOPS = 5_000_000
+DEPTH = 128  # x WIDE numbers: a panel that fits the nearest cache
+LOOPS = 10_000
 
 
 @njit(nogil=True, fastmath=True)
@@ -23,23 +24,25 @@ def _sum(x: Any) -> Any:
     return total
 
 
-def spin(numbers: Any, loops: int) -> None:
+@njit(nogil=True)
+def spin(A: Any, B: Any, C: Any, loops: int) -> None:
     """The largest tile, over and over on the same numbers, all in the nearest cache."""
-    C = numbers[256:]
-    column(numbers, 0, 1, 0, numbers, 128, 0, ROWS_A, loops, C, 0, WIDE, False)
+    for _ in range(loops):
+        column(A, 0, DEPTH, 1, B, 0, WIDE, ROWS_A, DEPTH, C, 0, WIDE, False, 0)
 
 
 def multiply_adds() -> Callable[[], float]:
     """A function that measures floating-point operations a second, on all cores."""
     cores = usable_cores()
     pool = ThreadPoolExecutor(cores)
-    arrays = [np.zeros(2048, np.float32) for _ in range(cores)]
-    spin(arrays[0], 1)
+    sizes = (ROWS_A * DEPTH, DEPTH * WIDE, ROWS_A * WIDE)
+    arrays = [[np.zeros(size, np.float32) for size in sizes] for _ in range(cores)]
+    spin(*arrays[0], 1)
 
     def step() -> float:
         begin = time.perf_counter()
-        list(pool.map(spin, arrays, [LOOPS] * cores))
-        flops = cores * LOOPS * ROWS_A * WIDE * 2
+        list(pool.map(lambda own: spin(*own, LOOPS), arrays))
+        flops = cores * LOOPS * ROWS_A * DEPTH * WIDE * 2
         return flops / (time.perf_counter() - begin)
 
     return step

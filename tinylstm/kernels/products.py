@@ -9,7 +9,7 @@ walking down its columns would touch a memory page at every other step.
 import numpy as np
 from numba import njit
 
-from .tiles import ROWS_A, column
+from .tiles import LINE, ROWS_A, column
 
 BLOCK_K = 512  # x WIDE columns: 64 KB in float32 with AVX-512
 BLOCK_M = 264  # x BLOCK_K: half a megabyte
@@ -55,6 +55,7 @@ def product(  # type: ignore[no-untyped-def]
     One of the strides of A is 1. add: whether C's old values count. What the last panel has beyond
     N is not written. S: room for BLOCK_M x BLOCK_K numbers, used only where a_row is 1.
     """
+    line = LINE // P.itemsize
     edge = np.empty((min(M, BLOCK_M) if N % wide else 0) * wide, C.dtype)
     for k0 in range(0, max(K, 1), BLOCK_K):
         k = min(BLOCK_K, K - k0)
@@ -64,14 +65,16 @@ def product(  # type: ignore[no-untyped-def]
                 strips(A, a, a_k, m, k, S)
             for n0 in range(0, N, wide):
                 p, more, partial = p0 + n0 // wide * p_n + k0 * wide, add or k0 > 0, n0 + wide > N
+                after = p + p_n if n0 + wide < N else p0 + k0 * wide  # the first, for the next rows
                 out, o, o_row = (edge, 0, wide) if partial else (C, c + n0, c_row)
                 if a_k == 1:
-                    column(A, a, a_row, 1, P, p, wide, m, k, out, o, o_row, more and not partial)
+                    column(A, a, a_row, 1, P, p, wide, m, k, out, o, o_row,
+                           more and not partial, after)  # fmt: skip
                 else:
                     for i in range(0, m, ROWS_A):
-                        e = min(ROWS_A, m - i)
+                        e, share = min(ROWS_A, m - i), min(i // ROWS_A * line, wide) * k
                         column(S, i * k, 1, e, P, p, wide, e, k, out, o + i * o_row, o_row,
-                               more and not partial)  # fmt: skip
+                               more and not partial, after + share)  # fmt: skip
                 if partial:
                     for i in range(m):
                         for j in range(N - n0):

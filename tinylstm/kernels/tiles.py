@@ -4,6 +4,8 @@ Why this is fast: a tile of ROWS x WIDE numbers of C stays in vector registers w
 costs two vector loads from B and ROWS broadcasts from A, and feeds 2 * ROWS multiply-adds, so that
 the multiply-add units, and not memory, set the pace. B is packed into column panels that are read
 from front to back, a weight matrix once for all steps of a sequence; BLAS packs it at every call.
+A panel that comes from afar keeps the first tile waiting and nobody after it; so all tiles of a
+panel share the work of fetching the next, one cache line at each k.
 
          B: a panel of WIDE columns, [k][WIDE]        AVX-512:  WIDE = 2 x 16 floats, up to 12 rows
                | | | | | | | |                        AVX2:     WIDE = 2 x  8, up to  6
@@ -25,7 +27,8 @@ from numba.extending import intrinsic
 from .vectors import BYTES, I64, Array, Vector, lanes
 
 VECTORS = 2
-AHEAD = 8  # steps of k by which B is fetched in advance
+AHEAD = 24  # steps of k by which B is fetched into the nearest cache in advance
+LINE = 64  # bytes in a cache line
 
 
 def wide(dtype: Any) -> int:
@@ -37,23 +40,26 @@ def _tile(rows: int) -> Any:
     """The tile for a number of rows, as an intrinsic: k runs inside."""
 
     @intrinsic
-    def tile(typing, A, a0, a_row, a_k, B, b0, b_k, K, C, c0, c_row, add):  # type: ignore[no-untyped-def]
+    def tile(typing, A, a0, a_row, a_k, B, b0, b_k, K, C, c0, c_row, add, next_b):  # type: ignore[no-untyped-def]
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             arrays = [Array(context, builder, signature.args[i], args[i]) for i in (0, 4, 8)]
             offsets = [args[i] for i in (1, 2, 3, 5, 6, 7, 9, 10)]
-            _emit_tile(builder, rows, lanes(signature.args[0].dtype), *arrays, *offsets, args[11])  # type: ignore[call-arg]
+            _emit_tile(builder, rows, lanes(signature.args[0].dtype), *arrays, *offsets, *args[11:])  # type: ignore[call-arg]
             return context.get_dummy_value()
 
-        return types.void(A, a0, a_row, a_k, B, b0, b_k, K, C, c0, c_row, add), emit
+        return types.void(A, a0, a_row, a_k, B, b0, b_k, K, C, c0, c_row, add, next_b), emit
 
     return tile
 
 
 def _emit_tile(
     builder: Any, rows: int, w: int, A: Array, B: Array, C: Array,
-    a0: Any, a_row: Any, a_k: Any, b0: Any, b_k: Any, K: Any, c0: Any, c_row: Any, add: Any,
+    a0: Any, a_row: Any, a_k: Any, b0: Any, b_k: Any, K: Any, c0: Any, c_row: Any, add: Any, next_b: Any,
 ) -> None:  # fmt: skip
-    """C[c0 + r c_row + j] (+)= sum over k of A[a0 + r a_row + k a_k] B[b0 + k b_k + j]."""
+    """C[c0 + r c_row + j] (+)= sum over k of A[a0 + r a_row + k a_k] B[b0 + k b_k + j].
+
+    Meanwhile K cache lines from B[next_b] on are asked for.
+    """
     columns = [ir.Constant(I64, v * w) for v in range(VECTORS)]
     row_starts = [builder.add(c0, builder.mul(c_row, ir.Constant(I64, r))) for r in range(rows)]
     places = [[builder.add(start, column) for column in columns] for start in row_starts]
@@ -70,8 +76,8 @@ def _emit_tile(
     builder.branch(head)
 
     builder.position_at_end(head)
-    k, a, b = builder.phi(I64), builder.phi(I64), builder.phi(I64)
-    for phi, start in ((k, ir.Constant(I64, 0)), (a, a0), (b, b0)):
+    k, a, b, fetch = (builder.phi(I64) for _ in range(4))
+    for phi, start in ((k, ir.Constant(I64, 0)), (a, a0), (b, b0), (fetch, next_b)):
         phi.add_incoming(start, before)
     sums = [[builder.phi(kind) for _ in columns] for _ in range(rows)]
     for total in (total for row in sums for total in row):
@@ -82,12 +88,14 @@ def _emit_tile(
     right = [B.load(builder.add(b, column), w) for column in columns]
     for column in columns:
         B.prefetch(builder.add(b, builder.add(column, ir.Constant(I64, AHEAD * VECTORS * w))))
+    B.prefetch(fetch, nearest=False)
     for r in range(rows):
         left = A.broadcast(builder.add(a, steps[r]), w)
         for v in range(VECTORS):
             total = left.fma(right[v], Vector(builder, sums[r][v]))
             sums[r][v].add_incoming(total.value, body)
-    for phi, step in ((k, ir.Constant(I64, 1)), (a, a_k), (b, b_k)):
+    line = ir.Constant(I64, LINE // A.align)
+    for phi, step in ((k, ir.Constant(I64, 1)), (a, a_k), (b, b_k), (fetch, line)):
         phi.add_incoming(builder.add(phi, step), body)
     builder.branch(head)
 
@@ -109,20 +117,24 @@ tile_a, tile_b, tile_c, tile_d, tile_1 = (_tile(rows) for rows in SIZES)
 
 
 @njit(nogil=True, cache=True)
-def column(A, a0, a_row, a_k, B, b0, b_k, M, K, C, c0, c_row, add):  # type: ignore[no-untyped-def]
-    """All rows of C in one panel: (M, K) times (K, WIDE)."""
-    m = 0
+def column(  # type: ignore[no-untyped-def]
+    A, a0, a_row, a_k, B, b0, b_k, M, K, C, c0, c_row, add, next_b
+):
+    """All rows of C in one panel: (M, K) times (K, WIDE). next_b: where in B the next one begins."""
+    m, line = 0, LINE // B.itemsize
     while M - m >= ROWS_A:
-        tile_a(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add)
+        nb = next_b + min(m // ROWS_A * line, b_k) * K
+        tile_a(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)
         m += ROWS_A
+    nb = next_b + min(m // ROWS_A * line, b_k) * K
     if M - m >= ROWS_B:
-        tile_b(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add)
+        tile_b(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)
         m += ROWS_B
     if M - m >= ROWS_C:
-        tile_c(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add)
+        tile_c(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)
         m += ROWS_C
     if M - m >= ROWS_D:
-        tile_d(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add)
+        tile_d(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)
         m += ROWS_D
     if M - m >= 1:
-        tile_1(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add)
+        tile_1(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)

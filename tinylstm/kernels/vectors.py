@@ -178,14 +178,20 @@ class Array:
             self.builder, self.builder.load(self.pointer(offset, width), align=self.align)
         )
 
-    def prefetch(self, offset: ir.Value, for_writing: bool = False) -> None:
-        """Ask for the cache line at `offset`, which may lie beyond the end."""
+    def prefetch(
+        self, offset: ir.Value, for_writing: bool = False, nearest: bool = True
+    ) -> None:
+        """Ask for the cache line at `offset`, which may lie beyond the end.
+
+        nearest: into the nearest cache, else into the second.
+        """
         byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
         place = self.builder.bitcast(self.builder.gep(self.data, [offset]), byte)
         kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
         fetch = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
-        # read or write, keep it as near as possible, data and not code
-        self.builder.call(fetch, [place, *(ir.Constant(i32, n) for n in (int(for_writing), 3, 1))])
+        # read or write, 3 is the nearest cache and 2 the next, data and not code
+        flags = (int(for_writing), 3 if nearest else 2, 1)
+        self.builder.call(fetch, [place, *(ir.Constant(i32, flag) for flag in flags)])
 
     def store(self, offset: ir.Value, vector: Vector) -> None:
         """Write a vector at `offset`."""
