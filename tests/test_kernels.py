@@ -14,6 +14,7 @@ from tinylstm.data import Batch
 from tinylstm.kernels import pool
 from tinylstm.kernels.lstm import row_length
 from tinylstm.kernels.pool import empty
+from tinylstm.kernels.products import BLOCK_K, BLOCK_M
 from tinylstm.layers import LSTM, Dense, Embedding
 from tinylstm.losses import CategoricalCrossentropy
 from tinylstm.model import Sequential
@@ -177,7 +178,7 @@ def test_frozen_weights_change_nothing_but_the_time():
     model = Sequential([Embedding(9, 4), LSTM(20, return_sequences=True), Dense(9)])
     ids = np.arange(12).reshape(6, 2) % 9
     expected, *_ = model.forward(ids)
-    with backend.frozen_weights():
+    with model.frozen():
         states, steps = None, []
         for t in range(6):
             y, states, _ = model.forward(ids[t : t + 1], states)
@@ -222,7 +223,7 @@ def test_every_vector_width_on_every_machine(width, tmp_path):
 def training_bytes(model, T, B, shards):
     """The formula in docs/speed.md: what a training step holds besides parameters, in bytes."""
     size, b = model.dtype.itemsize, -(-B // shards)
-    numbers, shapes = 0, set()
+    numbers, panels, shapes = 0, 0, set()
     for layer in (layer for layer in model.layers if isinstance(layer, LSTM)):
         D, H = layer.params["Wx"].shape[0], layer.units
         row = row_length(4 * H, model.dtype)
@@ -230,9 +231,9 @@ def training_bytes(model, T, B, shards):
         if (D, H) not in shapes:  # layers of one shape share what is only needed for a while
             shapes.add((D, H))
             numbers += 4 * T * b * H + T * b * (D + H)  # dz in panels; dx, dy
-            numbers += 264 * row + 264 * 512 + (D + H) * row  # dz, x in strips, dW
-            numbers += 4 * H * (D + H) * 2  # weights in panels, both ways
-    return shards * size * numbers
+            numbers += BLOCK_M * row + BLOCK_M * BLOCK_K + (D + H) * row  # dz, x in strips, dW
+        panels += 4 * H * (D + H) * 2  # weights, both ways
+    return size * (shards * numbers + panels)
 
 
 def test_the_steady_state_takes_no_new_memory_and_what_it_holds_follows_the_formula():

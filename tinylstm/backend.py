@@ -6,6 +6,7 @@ same numbers within rounding. It is used for float32 and float64 where Numba is 
 """
 
 import os
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from types import ModuleType
@@ -62,10 +63,10 @@ def twins_for(*arrays: ndarray) -> Any:
     return functional
 
 
-def frozen_weights() -> AbstractContextManager[None]:
-    """A `with` block in which no weight changes: kernels then prepare each weight only once."""
+def frozen_weights(weights: Iterable[ndarray]) -> AbstractContextManager[None]:
+    """A `with` block in which these do not change: kernels then prepare each of them only once."""
     twins = None if _chosen == "numpy" else kernels()
-    return nullcontext() if twins is None else twins.frozen_weights()
+    return nullcontext() if twins is None else twins.frozen_weights(weights)
 
 
 def lstm_forward(x: ndarray, h0: ndarray, c0: ndarray, Wx: ndarray, *others: Any) -> Any:
@@ -86,6 +87,12 @@ def softmax_cross_entropy_forward(logits: ndarray, targets: ndarray, count: int)
 def softmax_cross_entropy_backward(p: ndarray, targets: ndarray, count: int) -> Any:
     """See `functional.softmax_cross_entropy_backward`."""
     return twins_for(p).softmax_cross_entropy_backward(p, targets, count)
+
+
+def matmul(a: ndarray, b: ndarray) -> ndarray:
+    """a @ b, (N, K) times (K, M); a twin writes it into memory that is used again at every step."""
+    twins = twins_for(a, b)
+    return a @ b if twins is functional else twins.matmul(a, b)
 
 
 def add_rows(table: ndarray, ids: ndarray, rows: ndarray) -> None:

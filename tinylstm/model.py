@@ -137,7 +137,9 @@ class Sequential:
             layer.update_statistics(cache)
 
     def frozen(self) -> AbstractContextManager[None]:
-        """A `with` block in which no weight changes: for composing, one step at a time.
+        """A `with` block in which no weight changes: what is made of the weights is made once.
+
+        For composing, one step at a time, and for the shards of one training step.
 
         >>> from tinylstm.layers import LSTM
         >>> model, states = Sequential([LSTM(4, return_sequences=True)], input_size=2), None
@@ -145,7 +147,7 @@ class Sequential:
         ...     for step in range(3):
         ...         y, states, _ = model.forward(np.ones((1, 1, 2), np.float32), states)
         """
-        return backend.frozen_weights()
+        return backend.frozen_weights(self.params.values())
 
     def predict(self, x: ndarray) -> ndarray:
         """From batch-first ids (B, T) or vectors (B, T, D) to (B, T, V), or (B, V) without time."""

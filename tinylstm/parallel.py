@@ -83,7 +83,8 @@ class Shards:
             self.model.backward(self.loss.backward(cache), caches, grads)
             return float(value), after, caches if self.model.statistics else None
 
-        results = self.each(work, len(cuts))
+        with self.model.frozen():
+            results = self.each(work, len(cuts))
         total = self.grads[0]
 
         def add(path: str) -> None:
@@ -106,7 +107,8 @@ class Shards:
             y, after, _ = self.model.forward(part.x, before)
             return float(self.loss.forward(y, part.targets, count)[0]), after
 
-        results = self.each(work, len(cuts))
+        with self.model.frozen():
+            results = self.each(work, len(cuts))
         return sum(value for value, _ in results), joined([after for _, after in results])
 
     def each(self, work: Callable[[int], Any], shards: int) -> list[Any]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from tinylstm.kernels.tiles import ROWS_A, column, wide
+from tinylstm.kernels.tiles import ROWS_A, column
+from tinylstm.kernels.vectors import wide
 from tinylstm.parallel import usable_cores
 
 WIDE = wide(np.dtype(np.float32))

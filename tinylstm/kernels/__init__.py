@@ -28,6 +28,7 @@ if not _before:
         config.CACHE_DIR = str(_folder)
 try:
     from .elementwise import (
+        matmul,
         add_rows,
         optimizer_twin,
         softmax_cross_entropy_backward,
@@ -42,6 +43,7 @@ __all__ = [
     "frozen_weights",
     "lstm_backward",
     "lstm_forward",
+    "matmul",
     "optimizer_twin",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy import ndarray
 
-from .gates import exp_minus
+from .gates import exp_minus, largest, total_of
 from .pool import empty
 
 
@@ -22,13 +22,9 @@ def _softmax(logits, targets, p, N, V):  # type: ignore[no-untyped-def]
     total = 0.0
     for i in range(N):
         row = i * V
-        m = logits[row]
-        for j in range(1, V):
-            m = max(m, logits[row + j])
+        m = largest(logits, row, V)
         exp_minus(logits, row, m, p, row, V)
-        s = p[row] * 0
-        for j in range(V):
-            s += p[row + j]
+        s = total_of(p, row, V)
         for j in range(V):
             p[row + j] /= s
         if targets[i] >= 0:
@@ -101,6 +97,11 @@ def softmax_cross_entropy_backward(
     ids, scale = np.asarray(targets, np.int64), p.dtype.type(1 / count)
     _softmax_backward(np.ascontiguousarray(p).ravel(), ids, scale, d.ravel(), *p.shape)
     return d
+
+
+def matmul(a: ndarray, b: ndarray) -> ndarray:
+    """See `backend.matmul`: by BLAS."""
+    return np.matmul(a, b, out=empty((len(a), b.shape[1]), a.dtype))
 
 
 def add_rows(table: ndarray, ids: ndarray, rows: ndarray) -> None:

@@ -5,13 +5,17 @@ the five nonlinearities cost one exponential and one division each, on W units a
 The formulas are those of `functional.lstm_cell_forward` and `lstm_cell_backward`, line by line.
 """
 
+import functools
+import math
+from collections.abc import Callable
 from typing import Any
 
+import numba.core.cgutils as cgutils
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from .vectors import Array, Vector, exp, for_each, lanes, sigmoid, tanh
+from .vectors import Array, Vector, exp, for_each, lanes, sigmoid, tanh, wide, widths
 
 
 def _arrays(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]:
@@ -92,6 +96,25 @@ def cell_backward(  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def to_panels(typing, z, z0, n, P, p0, p_n):  # type: ignore[no-untyped-def]
+    """Row z[z0:][:n] becomes a row of panels: its first 2 W numbers at P[p0], p_n on the next."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        z, z0, n, P, p0, p_n = _arrays(context, builder, signature, args)
+        width = lanes(signature.args[0].dtype)
+        columns = ir.Constant(n.type, wide(signature.args[0].dtype))
+
+        def body(u: ir.Value, w: int) -> None:
+            panel = builder.add(p0, builder.mul(builder.sdiv(u, columns), p_n))
+            P.store(builder.add(panel, builder.srem(u, columns)), z.load(builder.add(z0, u), w))
+
+        for_each(builder, n, width, body)
+        return context.get_dummy_value()
+
+    return types.void(z, z0, n, P, p0, p_n), emit
+
+
+@intrinsic
 def exp_minus(typing, x, x0, m, y, y0, n):  # type: ignore[no-untyped-def]
     """y[y0:][:n] = exp(x[x0:][:n] - m), where m is at least every x."""
 
@@ -110,3 +133,34 @@ def exp_minus(typing, x, x0, m, y, y0, n):  # type: ignore[no-untyped-def]
         return context.get_dummy_value()
 
     return types.void(x, x0, m, y, y0, n), emit
+
+
+def _reduction(start: float, combine: Callable[[Vector, Vector], Vector]) -> Any:
+    """The intrinsic that combines x[x0:][:n] to one number, W lanes side by side and then those."""
+
+    @intrinsic
+    def reduce(typing, x, x0, n):  # type: ignore[no-untyped-def]
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            x, x0, n = _arrays(context, builder, signature, args)
+            places: dict[int, Any] = {}  # of the result so far, for each width of `for_each`
+            for w in widths(lanes(signature.args[0].dtype)):
+                first = ir.Constant(ir.VectorType(x.element, w), [start] * w)
+                places[w] = cgutils.alloca_once_value(builder, first)
+
+            def body(u: ir.Value, w: int) -> None:
+                so_far = Vector(builder, builder.load(places[w]))
+                both = combine(so_far, x.load(builder.add(x0, u), w))
+                builder.store(both.value, places[w])
+
+            for_each(builder, n, max(places), body)
+            vectors = [Vector(builder, builder.load(place)) for place in places.values()]
+            lanes_of_all = [lane for vector in vectors for lane in vector.each_lane()]
+            return functools.reduce(combine, lanes_of_all).value
+
+        return x.dtype(x, x0, n), emit
+
+    return reduce
+
+
+largest = _reduction(-math.inf, lambda a, b: a.larger(b))  # of numbers without a NaN
+total_of = _reduction(0.0, lambda a, b: a + b)

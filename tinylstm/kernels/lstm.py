@@ -9,7 +9,8 @@ weights' gradients, two products over all steps at the end, read it in.
     <- t    dh, dc  ->  dz  ->  dz Wh' (the next dh),  dz Wx' (dx[t]),  dz to its panels
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,10 +20,10 @@ from numpy import ndarray
 from numpy.lib.stride_tricks import as_strided
 
 from ..functional import LSTMCache
-from .gates import cell_backward, cell_forward
+from .gates import cell_backward, cell_forward, to_panels
 from .pool import empty
 from .products import BLOCK_K, BLOCK_M, pack, product
-from .tiles import wide as panel_width
+from .vectors import wide as panel_width
 
 
 @njit(nogil=True, cache=True)
@@ -50,12 +51,12 @@ def _forward(  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _backward(  # type: ignore[no-untyped-def]
     dout, dh, dc, x, h_in, c, gates, WxT, WhT, mask, dx, dz, dzP, S, dW, db,
-    T, B, D, H, row, dz_row, wide
+    T, B, D, H, row, dz_row, wide, panels
 ):  # fmt: skip
     """All steps in reverse; dh and dc (B, H) are overwritten and end as the initial state's.
 
-    dz: room for BLOCK_M // B steps, (steps, B, dz_row). dzP: the panels of all of dz. S: for
-    `product`. dW (D + H, dz_row): the gradients of Wx and Wh. row, dz_row: from row to row.
+    dz: room for BLOCK_M // B steps, (steps, B, dz_row). dzP: all of dz in panels, which
+    begin `panels` numbers apart. S: for `product`. dW (D + H, dz_row): the gradients of Wx and Wh. row, dz_row: from row to row.
     """
     n, chunk = 4 * H, max(1, BLOCK_M // B)
     for t in range(T - 1, -1, -1):
@@ -66,17 +67,13 @@ def _backward(  # type: ignore[no-untyped-def]
                 dh, u, dout, now + u, dc, u, gates, (t * B + r) * row, c, then + u, c, now + u,
                 dz, to, db, H,
             )  # fmt: skip
-            for n0 in range(0, n, wide):  # row t * B + r of each panel
-                panel = n0 * T * B + (t * B + r) * wide
-                for j in range(min(wide, n - n0)):
-                    dzP[panel + j] = dz[to + n0 + j]
+            to_panels(dz, to, n, dzP, (t * B + r) * wide, panels)
         product(dz, z, dz_row, 1, WhT, 0, n * wide, wide, B, n, H, dh, 0, H, False, S)
         for i in range(len(mask)):
             dh[i] *= mask[i]
         if t % chunk == 0:
             M, to = min(chunk, T - t) * B, t * B * D
             product(dz, 0, dz_row, 1, WxT, 0, n * wide, wide, M, n, D, dx, to, D, False, S)
-    panels = T * B * wide
     product(x, 0, 1, D, dzP, 0, panels, wide, D, T * B, n, dW, 0, dz_row, False, S)
     product(h_in, 0, 1, H, dzP, 0, panels, wide, H, T * B, n, dW, D * dz_row, dz_row, False, S)
 
@@ -98,40 +95,45 @@ def flat_rows(a: ndarray) -> tuple[ndarray, int]:
     return as_strided(a, ((T * B - 1) * row + n,), (a.itemsize,)), row
 
 
-_frozen: dict[tuple[int, bool], tuple[ndarray, ndarray]] | None = None
+_frozen: dict[int, dict[bool, Future]] = {}  # id of a weight: its panels, as it is or transposed
 
 
 @contextmanager
-def frozen_weights() -> Iterator[None]:
-    """While the block lasts no weight changes, so that each is packed once and not at every call.
+def frozen_weights(weights: Iterable[ndarray]) -> Iterator[None]:
+    """While the block lasts these do not change, so that each is packed once, for all threads.
 
-    What is packed is forgotten at the end. For composing: one step at a time, thousands of times.
+    What is packed is forgotten at the end. For the shards of a step, and for composing.
     """
-    global _frozen
-    before, _frozen = _frozen, {} if _frozen is None else _frozen
+    new = {id(W): W for W in weights if id(W) not in _frozen}  # held, so that no id is used again
+    _frozen.update((key, {}) for key in new)
     try:
         yield
     finally:
-        _frozen = before
+        for key in new:
+            del _frozen[key]
 
 
-def packed(W: ndarray, transposed: bool = False) -> ndarray:
-    """W, or its transpose, in panels."""
-    key = (id(W), transposed)
-    if _frozen is not None and key in _frozen:
-        return _frozen[key][1]
-    P = pack_panels(W, transposed)
-    if _frozen is not None:
-        _frozen[key] = (W, P)  # holding W keeps its id from being used again
-    return P
+def packed(*weights: ndarray, transposed: bool = False) -> list[ndarray]:
+    """The weights, or their transposes, in panels; threads that want the same share the work."""
+    panels = []
+    for W in weights:
+        mine = Future[ndarray]()
+        found = _frozen.get(id(W), {}).setdefault(transposed, mine)
+        if found is mine:  # nobody has begun with it
+            try:
+                mine.set_result(pack_panels(W, transposed))
+            except BaseException as error:  # whoever waits for it must hear
+                mine.set_exception(error)
+        panels.append(found)
+    return [future.result() for future in panels]
 
 
 def pack_panels(W: ndarray, transposed: bool) -> ndarray:
-    """See `packed`."""
+    """W (K, N), or its transpose, in panels."""
     K, N = W.shape[::-1] if transposed else W.shape
     b_k, b_n = (1, W.shape[1]) if transposed else (W.shape[1], 1)
     wide = panel_width(W.dtype)
-    P = empty((-(-N // wide) * wide * K,), W.dtype)
+    P = empty((-(-N // wide) * wide * K,), W.dtype, shared=True)
     pack(np.ravel(W), 0, b_k, b_n, K, N, wide, P, 0)
     return P
 
@@ -154,7 +156,7 @@ def lstm_forward(
     h[0], c[0] = h0, c0
     h_in = h if mask is None else empty((T, B, H), dtype)
     _forward(
-        x.ravel(), h.ravel(), h_in.ravel(), c.ravel(), rows.ravel(), packed(Wx), packed(Wh), b,
+        x.ravel(), h.ravel(), h_in.ravel(), c.ravel(), rows.ravel(), *packed(Wx, Wh), b,
         flat_mask(mask, dtype), T, B, D, H, row, panel_width(dtype),
     )  # fmt: skip
     return h[1:], h[T], c[T], LSTMCache(x, h, c, rows[:, :, : 4 * H], Wx, Wh, mask)
@@ -176,15 +178,16 @@ def lstm_backward(
     dh, dc, dx = empty((B, H), dtype), empty((B, H), dtype), empty((T, B, D), dtype)
     dh[...], dc[...] = dhT, dcT
     dz = empty((max(1, BLOCK_M // B) * B, dz_row), dtype)
-    dzP = empty((T * B * -(-4 * H // wide) * wide,), dtype)
+    panels = row_length(T * B * wide, dtype)
+    dzP = empty((-(-4 * H // wide) * panels,), dtype)
     dW, db_here = empty((D + H, dz_row), dtype), np.zeros(4 * H, dtype)
     h_in = h if mask is None else h[:T] * mask
     flat_gates, row = flat_rows(gates)
     _backward(
         np.ascontiguousarray(dout).ravel(), dh.ravel(), dc.ravel(), x.ravel(), h_in.ravel(),
-        c.ravel(), flat_gates, packed(Wx, True), packed(Wh, True), flat_mask(mask, dtype),
+        c.ravel(), flat_gates, *packed(Wx, Wh, transposed=True), flat_mask(mask, dtype),
         dx.ravel(), dz.ravel(), dzP, empty((BLOCK_M * BLOCK_K,), dtype), dW.ravel(), db_here,
-        T, B, D, H, row, dz_row, wide,
+        T, B, D, H, row, dz_row, wide, panels,
     )  # fmt: skip
     dWx += dW[:D, : 4 * H]
     dWh += dW[D:, : 4 * H]

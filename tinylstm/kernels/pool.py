@@ -16,6 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 _local = threading.local()
+_shelves: dict[int, list[ndarray]] = defaultdict(list)
 _lock = threading.Lock()
 _obtained = 0
 
@@ -41,8 +42,10 @@ class Block:
         self.shelf.append(self.memory)
 
 
-def empty(shape: tuple[int, ...], dtype: Any) -> ndarray:
+def empty(shape: tuple[int, ...], dtype: Any, shared: bool = False) -> ndarray:
     """An array like np.empty's, from the shelf where there is one of that size.
+
+    shared: from shelves of all threads, for what any of them may make.
 
     >>> first = empty((2, 3), np.float32)
     >>> place = first.ctypes.data
@@ -53,8 +56,11 @@ def empty(shape: tuple[int, ...], dtype: Any) -> ndarray:
     size = prod(shape) * np.dtype(dtype).itemsize
     if not hasattr(_local, "shelves"):
         _local.shelves = defaultdict(list)
-    shelf = _local.shelves[size]
-    memory = shelf.pop() if shelf else memory_of(size)
+    shelf = (_shelves if shared else _local.shelves)[size]
+    try:
+        memory = shelf.pop()
+    except IndexError:
+        memory = memory_of(size)
     return np.asarray(Block(memory, shelf, shape, dtype))
 
 

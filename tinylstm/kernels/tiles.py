@@ -24,16 +24,10 @@ from numba import njit
 from numba.core import types
 from numba.extending import intrinsic
 
-from .vectors import BYTES, I64, Array, Vector, lanes
+from .vectors import BYTES, I64, VECTORS, Array, Vector, lanes
 
-VECTORS = 2
 AHEAD = 24  # steps of k by which B is fetched into the nearest cache in advance
 LINE = 64  # bytes in a cache line
-
-
-def wide(dtype: Any) -> int:
-    """Columns in a panel."""
-    return VECTORS * lanes(dtype)
 
 
 def _tile(rows: int) -> Any:

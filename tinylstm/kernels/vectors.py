@@ -34,11 +34,17 @@ def vector_bytes() -> int:
 
 
 BYTES = vector_bytes()
+VECTORS = 2  # side by side in a tile
 
 
 def lanes(dtype: Any) -> int:
     """W: numbers of a NumPy or Numba dtype in one vector register."""
     return BYTES // {"float32": 4, "float64": 8}[str(dtype)]
+
+
+def wide(dtype: Any) -> int:
+    """Columns in a panel of a packed matrix: those of a tile of the matrix product."""
+    return VECTORS * lanes(dtype)
 
 
 class Vector:
@@ -107,6 +113,19 @@ class Vector:
         bound = self.lift(limit)
         beyond = self.builder.fcmp_ordered(comparison, self.value, bound)
         return self.wrap(self.builder.select(beyond, bound, self.value))
+
+    def larger(self, other: "Vector") -> "Vector":
+        """The larger in each lane; `other` where either is a NaN."""
+        more = self.builder.fcmp_ordered(">", self.value, other.value)
+        return self.wrap(self.builder.select(more, self.value, other.value))
+
+    def each_lane(self) -> "list[Vector]":
+        """The lanes, as single numbers that have the same operators."""
+        number = ir.IntType(32)
+        return [
+            self.wrap(self.builder.extract_element(self.value, ir.Constant(number, lane)))
+            for lane in range(self.type.count)
+        ]
 
     def power_of_two(self) -> "Vector":
         """2**self for whole numbers: the exponent field is written directly."""
@@ -208,10 +227,15 @@ class Array:
         return Vector(self.builder, self.builder.shuffle_vector(one, empty, zeros))
 
 
+def widths(width: int) -> list[int]:
+    """The widths in which `for_each` covers any n."""
+    return sorted({width, min(width, 4), 1}, reverse=True)
+
+
 def for_each(builder: ir.IRBuilder, n: ir.Value, width: int, body: Callable[..., None]) -> None:
     """Emit a loop over n numbers: `body(offset, width)` on whole vectors, then on 4, then on 1."""
     start: ir.Value = ir.Constant(I64, 0)
-    for w in sorted({width, min(width, 4), 1}, reverse=True):
+    for w in widths(width):
         stop = builder.mul(builder.sdiv(n, ir.Constant(I64, w)), ir.Constant(I64, w))
         with cgutils.for_range_slice(builder, start, stop, ir.Constant(I64, w), I64) as (offset, _):
             body(offset, w)

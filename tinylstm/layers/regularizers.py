@@ -29,12 +29,12 @@ from .base import (
 
 
 def dropout_mask(rng: Rng, shape: tuple[int, ...], rate: float, dtype: Any) -> ndarray | None:
-    """Zeros with probability `rate`, else 1 / (1 - rate), so that the mean is 1 and nothing need be
-    rescaled in use; None when there is nothing to drop.
+    """Zeros with probability `rate`, to 16 bits, else 1 / (1 - rate), so that the mean is 1 and
+    nothing need be rescaled in use; None when there is nothing to drop.
     """
     if rng is None or rate == 0:
         return None
-    kept = rng.random(shape, dtype=np.float32) >= rate  # shape
+    kept = rng.integers(65536, size=shape, dtype=np.uint16) >= round(rate * 65536)  # shape
     return kept * np.asarray(1 / (1 - rate), dtype)  # shape
 
 
