@@ -6,7 +6,7 @@
 
 A row is a workload (peers/workloads.py). Each peer runs it in a process of its own, one step at a
 time, in turn with the others, while the rest sleep. `share` is the part of the machine's
-multiply-add peak, measured in the same run, that our step reaches. Peers: PyTorch, Keras on
+multiply-add peak, measured in the same round, that our step reaches. Peers: PyTorch, Keras on
 TensorFlow and on JAX, and our own textbook path; one that is not installed is left out by name.
 """
 
@@ -72,14 +72,18 @@ def installed(peer: str) -> bool:
     return all(importlib.util.find_spec(name) for name in PACKAGES.get(peer, []))
 
 
-def measure(row: str, work: Workload, peak: float, rounds: int) -> list[dict[str, object]]:
-    """One row of the table for each peer: every round runs each peer's step once, in turn."""
+def measure(row: str, work: Workload, limits: Runner, rounds: int) -> list[dict[str, object]]:
+    """One row of the table for each peer: every round runs each peer's step once, in turn.
+
+    The machine's peak takes its turn too: the clock moves from one second to the next.
+    """
     peers = [peer for peer in work.peers if installed(peer)]
     for peer in work.peers:
         if peer not in peers:
             print(f"{row}: {peer} is not installed, left out", file=sys.stderr)
     runners = {peer: Runner(peer, row) for peer in ["ours", *peers]}
     seconds: dict[str, list[float]] = {peer: [] for peer in runners}
+    peaks: list[float] = []
     deadline = time.monotonic() + work.seconds
     while len(seconds["ours"]) < 3 or (
         len(seconds["ours"]) < rounds and time.monotonic() < deadline
@@ -87,11 +91,13 @@ def measure(row: str, work: Workload, peak: float, rounds: int) -> list[dict[str
         for peer, runner in runners.items():
             time.sleep(PAUSE)
             seconds[peer].append(runner.ask("step"))
+        peaks.append(limits.ask("step"))
     memory = {peer: runner.ask("memory") for peer, runner in runners.items()}
     for runner in runners.values():
         runner.close()
     ours = statistics.median(seconds["ours"]) / work.units
-    share = work.flops / work.units / ours / peak if work.flops else None
+    shares = [work.flops / s / peak for s, peak in zip(seconds["ours"], peaks, strict=True)]
+    share = statistics.median(shares) if work.flops else None
     results: list[dict[str, object]] = []
     for peer in peers or [""]:
         pairs = zip(seconds["ours"], seconds.get(peer, []), strict=False)
@@ -205,10 +211,7 @@ def main() -> None:
           f"{'ours, MB':>8} {'peer, MB':>8}")  # fmt: skip
     results: list[dict[str, object]] = []
     for row in rows:
-        now = max(
-            limits.ask("step") for _ in range(3)
-        )  # the clock moves: measure it beside the row
-        for result in measure(row, WORKLOADS[row], now, args.rounds):
+        for result in measure(row, WORKLOADS[row], limits, args.rounds):
             results.append(result)
             print(show(result), flush=True)
     limits.close()

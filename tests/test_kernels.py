@@ -190,14 +190,14 @@ def test_frozen_weights_change_nothing_but_the_time():
 
 
 def test_buffers_are_used_again_and_never_while_in_use():
-    first = empty((4, 1000), np.float32)
+    first = empty((8, 1000), np.float32)
     place, view = first.ctypes.data, first[1:]
     del first
-    other = empty((4, 1000), np.float32)
+    other = empty((8, 1000), np.float32)
     assert other.ctypes.data != place  # a view still holds the buffer
     view[...] = 1
     del view
-    assert empty((1000, 4), np.float32).ctypes.data == place
+    assert empty((1000, 8), np.float32).ctypes.data == place
 
 
 @pytest.mark.parametrize("width", ["16", "32", "64"])

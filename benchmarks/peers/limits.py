@@ -14,7 +14,7 @@ from tinylstm.parallel import usable_cores
 
 WIDE = wide(np.dtype(np.float32))
 DEPTH = 128  # x WIDE numbers: a panel that fits the nearest cache
-LOOPS = 10_000
+LOOPS = 50_000
 
 
 @njit(nogil=True, fastmath=True)

@@ -117,14 +117,15 @@ def packed(*weights: ndarray, transposed: bool = False) -> list[ndarray]:
     """The weights, or their transposes, in panels; threads that want the same share the work."""
     panels = []
     for W in weights:
-        mine = Future[ndarray]()
-        found = _frozen.get(id(W), {}).setdefault(transposed, mine)
-        if found is mine:  # nobody has begun with it
-            try:
-                mine.set_result(pack_panels(W, transposed))
-            except BaseException as error:  # whoever waits for it must hear
-                mine.set_exception(error)
-        panels.append(found)
+        begun = _frozen.get(id(W), {})
+        if transposed not in begun:
+            mine = Future[ndarray]()
+            if begun.setdefault(transposed, mine) is mine:  # and no other thread was faster
+                try:
+                    mine.set_result(pack_panels(W, transposed))
+                except BaseException as error:  # whoever waits for it must hear
+                    mine.set_exception(error)
+        panels.append(begun[transposed])
     return [future.result() for future in panels]
 
 

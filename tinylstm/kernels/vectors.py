@@ -8,6 +8,7 @@ Nothing is specific to a processor: LLVM splits vectors that the machine lacks.
 `Vector` reads like the textbook: `f * c + i * g`. Next: gates.py, which uses it.
 """
 
+import functools
 import math
 import os
 from collections.abc import Callable
@@ -37,6 +38,7 @@ BYTES = vector_bytes()
 VECTORS = 2  # side by side in a tile
 
 
+@functools.cache
 def lanes(dtype: Any) -> int:
     """W: numbers of a NumPy or Numba dtype in one vector register."""
     return BYTES // {"float32": 4, "float64": 8}[str(dtype)]
