@@ -41,3 +41,5 @@ if __name__ == "__main__":
         main()
     except (tl.FileError, music.UnreadableFileError, ValueError) as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted: nothing was written")

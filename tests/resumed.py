@@ -52,7 +52,7 @@ def train(path, callbacks=(), every=0.0, epochs=8, **options):
         train,
         epochs,
         held_out,
-        tl.Adam(0.01),
+        tl.Adam(0.01, ema_momentum=0.8),
         seed=5,
         callbacks=[keep, schedule, tl.EarlyStopping(patience=epochs), *callbacks],
         threads=2,

@@ -62,12 +62,31 @@ def test_the_formula_step_by_step(optimizer, formula, arguments):
 
 
 def test_defaults_are_keras():
-    assert SGD().config() == {"learning_rate": 0.01, "momentum": 0.0}
-    assert RMSprop().config() == {"learning_rate": 0.001, "rho": 0.9, "epsilon": 1e-7}
+    ema = {"ema_momentum": None}
+    assert SGD().config() == {"learning_rate": 0.01, "momentum": 0.0, **ema}
+    assert RMSprop().config() == {"learning_rate": 0.001, "rho": 0.9, "epsilon": 1e-7, **ema}
     assert Adam().config() == {
-        "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7,
+        "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, **ema,
     }  # fmt: skip
-    assert repr(SGD()) == "SGD(learning_rate=0.01, momentum=0.0)"
+    assert repr(SGD()) == "SGD(learning_rate=0.01, momentum=0.0, ema_momentum=None)"
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values())
+def test_averages_follow_the_formula(kind):
+    optimizer, plain = kind(0.1, ema_momentum=0.6), kind(0.1)
+    params, same = {"a": np.array([1.0, 2.0])}, {"a": np.array([1.0, 2.0])}
+    expected = np.zeros(2)
+    for t, g in enumerate(GRADIENTS, start=1):
+        optimizer.update(params, {"a": np.array([g, -g])})
+        plain.update(same, {"a": np.array([g, -g])})
+        momentum = min(0.6, (t - 1) / (t + 8))
+        expected = momentum * expected + (1 - momentum) * params["a"]
+        np.testing.assert_allclose(optimizer.averages["a"], expected, rtol=1e-14)
+        if t == 1:  # the first one counts for all
+            assert (optimizer.averages["a"] == params["a"]).all()
+    assert (params["a"] == same["a"]).all() and plain.averages == {}
+    with pytest.raises(ValueError, match=r"ema_momentum is 1: use a number in \[0, 1\)"):
+        kind(0.1, ema_momentum=1)
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS.values())

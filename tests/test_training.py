@@ -62,6 +62,34 @@ def test_val_loss_is_what_evaluate_says():
     assert tl.evaluate(model, held_out, threads=2) == history[0]["val_loss"]
 
 
+def test_moving_averages_are_judged_and_kept_and_do_not_change_the_run(tmp_path):
+    train, held_out = resumed.data()
+    histories, models = [], []
+    for momentum in (None, 0.9):
+        model, optimizer = resumed.network(), tl.Adam(0.01, ema_momentum=momentum)
+        keep = tl.ModelCheckpoint(tmp_path / "model.npz", monitor="loss")
+        seen = Weights()
+        histories.append(
+            tl.fit(model, train, 2, held_out, optimizer, threads=2, callbacks=[keep, seen])
+        )
+        models.append((model, seen.weights))
+    (plain, own), (averaged, same) = models
+    assert [e["loss"] for e in histories[0]] == [e["loss"] for e in histories[1]]
+    assert all((own[path] == same[path]).all() for path in own)  # it went on from its own weights
+    assert histories[0][1]["val_loss"] != histories[1][1]["val_loss"]
+    assert tl.evaluate(averaged, held_out, threads=2) == histories[1][1]["val_loss"]
+    assert all((averaged.params[k] == optimizer.averages[k]).all() for k in averaged.params)
+    kept = tl.load_checkpoint(tmp_path / "model.npz").model
+    assert resumed.digest(kept) == resumed.digest(averaged) != resumed.digest(plain)
+
+
+class Weights(tl.Callback):
+    """The weights with which the last step ended."""
+
+    def on_batch_end(self, run, loss):
+        self.weights = {path: array.copy() for path, array in run.model.params.items()}
+
+
 def test_evaluation_does_not_depend_on_how_pieces_are_cut():
     tokens = tl.Tokens(np.random.default_rng(0).integers(0, 4, 200), [0, 77, 120])
     model = small(dtype=np.float64)

@@ -118,7 +118,7 @@ class ModelCheckpoint(Callback):
 
     def on_epoch_end(self, run: Run) -> None:
         values = [entry.get(self.monitor, entry["loss"]) for entry in run.history]
-        weights = run.model.weights
+        weights = run.weights
         if all(values[-1] < value for value in values[:-1]) and finite(weights):
             self.weights = {path: array.copy() for path, array in weights.items()}
             self.try_to_save(run)
@@ -185,7 +185,7 @@ class EarlyStopping(Callback):
         since = len(values) - 1 - values.index(min(values))
         run.stop = run.stop or since >= self.patience
         if self.restore_best_weights and since == 0:
-            self.weights = {path: array.copy() for path, array in run.model.weights.items()}
+            self.weights = {path: array.copy() for path, array in run.weights.items()}
 
     def on_train_end(self, run: Run) -> None:
         if self.weights:

@@ -17,17 +17,32 @@ Spread = Callable[[Callable[[str], None], list[str]], None]
 
 
 class Optimizer:
-    """What all of them share. `learning_rate` may be changed at any time, by a schedule for one."""
+    """What all of them share. `learning_rate` may be changed at any time, by a schedule for one.
+
+    ema_momentum: if given, `averages` are exponential moving averages of the weights, each step's
+    with a share of 1 - ema_momentum (more in the first steps). `fit` judges and keeps these: they
+    stand where a much lower learning rate would end (B. Polyak and A. Juditsky, 1992).
+    """
 
     slot_names: tuple[str, ...] = ()
-    config_names: tuple[str, ...] = ("learning_rate",)
+    config_names: tuple[str, ...] = ("learning_rate", "ema_momentum")
 
-    def __init__(self, learning_rate: float):
+    def __init__(self, learning_rate: float, ema_momentum: float | None = None):
         if not learning_rate > 0:
             raise ValueError(f"learning_rate is {learning_rate}: use a positive number")
+        if ema_momentum is not None and not 0 <= ema_momentum < 1:
+            raise ValueError(f"ema_momentum is {ema_momentum}: use a number in [0, 1)")
         self.learning_rate = learning_rate
+        self.ema_momentum = ema_momentum
         self.steps = 0
         self.slots: dict[str, Arrays] = {slot: {} for slot in self.slot_names}
+        if ema_momentum is not None:
+            self.slots["average"] = {}
+
+    @property
+    def averages(self) -> Arrays:
+        """The moving average of each parameter; empty without `ema_momentum`."""
+        return self.slots.get("average", {})
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, as plain data."""
@@ -53,6 +68,11 @@ class Optimizer:
         def one(name: str) -> None:
             slots = [self.slots[slot][name] for slot in self.slot_names]
             backend.optimizer_step(self, params[name], grads[name], slots)
+            if self.ema_momentum is not None:
+                # a = momentum * a + (1 - momentum) * p, with less momentum in the first steps
+                a, momentum = self.averages[name], min(self.ema_momentum, 1 - 9 / (self.steps + 8))
+                a *= momentum
+                a += (1 - momentum) * params[name]
 
         if spread is None:
             for name in params:
@@ -78,10 +98,15 @@ class SGD(Optimizer):
     """
 
     slot_names = ("velocity",)
-    config_names = ("learning_rate", "momentum")
+    config_names = ("learning_rate", "momentum", "ema_momentum")
 
-    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.0):
-        super().__init__(learning_rate)
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        momentum: float = 0.0,
+        ema_momentum: float | None = None,
+    ):
+        super().__init__(learning_rate, ema_momentum)
         self.momentum = momentum
 
     def step(self, p: ndarray, g: ndarray, *slots: ndarray) -> None:
@@ -105,10 +130,16 @@ class RMSprop(Optimizer):
     """
 
     slot_names = ("mean_square",)
-    config_names = ("learning_rate", "rho", "epsilon")
+    config_names = ("learning_rate", "rho", "epsilon", "ema_momentum")
 
-    def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-7):
-        super().__init__(learning_rate)
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        rho: float = 0.9,
+        epsilon: float = 1e-7,
+        ema_momentum: float | None = None,
+    ):
+        super().__init__(learning_rate, ema_momentum)
         self.rho = rho
         self.epsilon = epsilon
 
@@ -132,7 +163,7 @@ class Adam(Optimizer):
     """
 
     slot_names = ("m", "v")
-    config_names = ("learning_rate", "beta_1", "beta_2", "epsilon")
+    config_names = ("learning_rate", "beta_1", "beta_2", "epsilon", "ema_momentum")
 
     def __init__(
         self,
@@ -140,8 +171,9 @@ class Adam(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        ema_momentum: float | None = None,
     ):
-        super().__init__(learning_rate)
+        super().__init__(learning_rate, ema_momentum)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

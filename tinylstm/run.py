@@ -50,6 +50,26 @@ class Run:
         self.whole = True  # False from the beginning of a step until all of it is done
         self.resumed: Checkpoint | None = None  # what the run goes on from
 
+    @property
+    def weights(self) -> Arrays:
+        """The weights that an epoch is judged by, and that are worth keeping: the model's, or their
+        moving averages where the optimizer has such.
+        """
+        return self.model.weights | self.optimizer.averages
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within the block the model has the weights above; behind it, those to go on with."""
+        if not self.optimizer.averages:
+            yield
+            return
+        own = {path: self.model.params[path].copy() for path in self.optimizer.averages}
+        self.model.set_weights(self.weights)
+        try:
+            yield
+        finally:
+            self.model.set_weights(self.model.weights | own)
+
     def progress(self) -> Progress:
         """All that is needed to go on from here, in the run's own arrays: save them at once."""
         kept = Progress(

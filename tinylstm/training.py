@@ -69,6 +69,9 @@ def fit(
     `ModelCheckpoint` left; the run goes on from there, and ends in the same bits as one that was
     never stopped. Ctrl-C waits for the end of a batch, a second one does not.
 
+    Where the optimizer keeps averages of the weights (`ema_momentum`), these are what is judged,
+    what callbacks keep, and what the model has at the end.
+
     Returns a dictionary for each epoch: `loss`, `val_loss` in nats a target, `norm`, the mean
     gradient norm, `seconds` and `tokens_per_second`.
     Raises DivergedError when the loss explodes or is no longer a number, FileError for a checkpoint
@@ -100,11 +103,13 @@ def fit(
                     for callback in callbacks:
                         callback.on_batch_end(run, value)
                     interrupt.check()
-                run.end_epoch(validated(run, shards, validation, interrupt))
+                with run.averaged():
+                    run.end_epoch(validated(run, shards, validation, interrupt))
                 for callback in callbacks:
                     callback.on_epoch_end(run)
                 interrupt.check()
         run.finished = True
+        model.set_weights(run.weights)
     finally:
         for callback in callbacks:
             callback.on_train_end(run)
