@@ -3,6 +3,7 @@
     python benchmarks/hundred.py                                  trains both networks first
     python benchmarks/hundred.py --default out/model.npz --article out-article/model.npz
     python benchmarks/hundred.py --pieces 10 --out /tmp/ten.md    a quick look
+    python benchmarks/hundred.py --only temperatures              how the default was chosen
 
 The default preset with its own sampling, and for contrast the article's preset with argmax.
 """
@@ -22,6 +23,7 @@ from tinylstm.music.judging import Excerpt, Judge
 
 HERE = Path(__file__).resolve().parent
 AT_ONCE = 25  # columns of one state
+PARTS = ("default", "article", "temperatures")
 
 
 def arguments() -> argparse.Namespace:
@@ -33,7 +35,8 @@ def arguments() -> argparse.Namespace:
     add("--article-epochs", type=int, default=1, help="if it is to be trained (default 1)")
     add("--midi", type=Path, default=HERE.parent / "midi_songs", help="the music")
     add("--pieces", type=int, default=100)
-    add("--only", choices=["default", "article"], help="leave the other as the file has it")
+    add("--only", choices=PARTS, help="leave the others as the file has them")
+    add("--temperatures", type=float, nargs="+", default=[0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0])
     add("--length", type=int, default=500, help="notes, or the article's tokens")
     add("--out", type=Path, default=HERE.parent / "docs" / "hundred.md")
     return parser.parse_args()
@@ -108,6 +111,45 @@ def section(found: dict[str, Any]) -> str:
     return text
 
 
+def sweep(path: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """The same pieces at each temperature: what is inside, stuck and copied."""
+    rows = []
+    for temperature in args.temperatures:
+        sampling = music.Sampling(temperature)
+        found = compose_and_judge(path, args.midi, args.pieces, args.length, sampling)
+        few, wide = found["held_out"], found["everyone"]
+        rows.append(
+            {
+                "temperature": temperature,
+                "held_out": sum(row["natural"] for row in few["figures"]),
+                "everyone": sum(row["natural"] for row in wide["figures"]),
+                "figures": len(few["figures"]),
+                "outside": [row["label"] for row in wide["figures"] if not row["natural"]],
+                "stuck": len(few["stuck"]),
+                "copied": few["copied_longest"],
+                "copied_exactly": few["copied_exactly_longest"],
+            }
+        )
+    return rows
+
+
+def temperatures(rows: list[dict[str, Any]]) -> str:
+    """The sweep, in Markdown."""
+    text = (
+        "## The temperature\n\nHow many of the medians lie inside, at each temperature of the "
+        "preset `default`, and what its longest copies are.\n\n| temperature | inside, held out "
+        "| inside, each in turn | stuck | copied in any key | copied exactly | outside, each in "
+        "turn |\n|---|---|---|---|---|---|---|\n"
+    )
+    for row in rows:
+        text += (
+            f"| {row['temperature']:g} | {row['held_out']} of {row['figures']} "
+            f"| {row['everyone']} of {row['figures']} | {row['stuck']} | {row['copied']:.0f} "
+            f"| {row['copied_exactly']:.0f} | {', '.join(row['outside'])} |\n"
+        )
+    return text
+
+
 HEAD = """# A hundred pieces beside human ones
 
 Written by `python benchmarks/hundred.py`; all numbers are in [hundred.json](hundred.json).
@@ -135,10 +177,13 @@ def main() -> None:
                 train(args.midi, path, preset=name, epochs=epochs)
             sampling = music.Sampling(0) if name == "article" else None
             found[name] = compose_and_judge(path, args.midi, args.pieces, args.length, sampling)
+    if args.only in (None, "temperatures"):
+        found["temperatures"] = sweep(args.default, args)
     with replacing(results) as stream:
         stream.write(json.dumps(found, indent=1).encode())
     with replacing(args.out) as stream:
         sections = [section(found[name]) for name in ("default", "article") if name in found]
+        sections += [temperatures(found["temperatures"])] if "temperatures" in found else []
         stream.write((HEAD + "\n".join(sections)).encode())
     print(f"{args.out}, {results}")
 

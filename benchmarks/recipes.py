@@ -20,6 +20,7 @@ import numpy as np
 from numpy import ndarray
 
 import tinylstm as tl
+from tinylstm.layers import TiedDense
 from tinylstm.music import ArticleTokenizer, EventTokenizer, Tokenizer
 from tinylstm.music.corpus import find_files
 from tinylstm.music.parsing import parse_files
@@ -29,7 +30,11 @@ MARKS = (15, 60, 120, 180, 300, 600)  # seconds
 
 @dataclass(frozen=True)
 class Recipe:
-    """Embedding, two layers of LSTM and dropout; Adam with a cosine over so many epochs."""
+    """Embedding, LSTM layers with dropout, and logits; Adam with a cosine over so many epochs.
+
+    tied: the logits are made with the embedding's table, behind a Dense where the widths differ.
+    ema: the momentum of the weights' moving averages.
+    """
 
     units: int
     epochs: int
@@ -39,13 +44,15 @@ class Recipe:
     rate: float = 0.003
     streams: int = 16
     steps: int = 64
-    smoothing: float = 0.0
+    tied: bool = False
+    ema: float | None = None
 
 
 RECIPES = {
-    "short": Recipe(256, 40, 0.4, steps=50),
-    "long": Recipe(384, 70, 0.6, input_dropout=0.3),
-    "longest": Recipe(512, 70, 0.65, input_dropout=0.3),
+    "plain": Recipe(384, 40, 0.6, input_dropout=0.3),
+    "averaged": Recipe(384, 40, 0.6, input_dropout=0.3, ema=0.998),
+    "tied": Recipe(384, 40, 0.6, 256, 0.3, tied=True, ema=0.998),
+    "long": Recipe(384, 150, 0.6, 256, 0.3, tied=True, ema=0.998),
 }
 
 
@@ -102,17 +109,20 @@ class Portions:
 def ours(r: Recipe, corpus: Corpus, seed: int) -> dict[str, Any]:
     """What `fit` is to be told for a recipe."""
     V = corpus.keys.shape[1]
-    layers: list[tl.Layer] = [tl.Embedding(V, r.embedding), tl.Dropout(r.input_dropout)]
+    table = tl.Embedding(V, r.embedding)
+    layers: list[tl.Layer] = [table, tl.Dropout(r.input_dropout)]
     for _ in range(2):
         layers += [tl.LSTM(r.units, return_sequences=True), tl.Dropout(r.dropout)]
+    if r.tied and r.units != r.embedding:
+        layers.append(tl.Dense(r.embedding))
+    layers.append(TiedDense(table) if r.tied else tl.Dense(V))
     return {
-        "model": tl.Sequential([*layers, tl.Dense(V)], seed=seed),
+        "model": tl.Sequential(layers, seed=seed),
         "data": tl.Streams(corpus.train, r.streams, r.steps, seed, variants=corpus.keys),
         "validation": tl.Streams(corpus.held_out, 8, 100, shuffle=False, whole_pieces=True),
-        "optimizer": tl.Adam(r.rate),
-        "loss": tl.CategoricalCrossentropy(r.smoothing),
+        "optimizer": tl.Adam(r.rate, ema_momentum=r.ema),
         "epochs": r.epochs,
-        "callbacks": [tl.LearningRateScheduler(tl.cosine(r.rate))],
+        "callbacks": [tl.LearningRateScheduler(tl.cosine(r.rate, warmup=min(0.02, 1 / r.epochs)))],
     }
 
 

@@ -95,7 +95,7 @@ def train(data: dict[str, list[Piece]], args: argparse.Namespace, seed: int) -> 
         Rolls(data["train"], args.batch, seed, args.transpose),
         args.epochs,
         valid,
-        tl.Adam(args.rate),
+        tl.Adam(args.rate, ema_momentum=args.ema),
         FrameLoss(),
         seed=seed,
         callbacks=[
@@ -123,7 +123,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.02)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=200)
-    parser.add_argument("--transpose", action="store_true")
+    parser.add_argument("--transpose", action="store_true", help="another key every time")
+    parser.add_argument("--ema", type=float, help="momentum of averages of the weights, as 0.99")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
     data = json.loads(args.data.read_text())

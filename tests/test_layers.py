@@ -309,14 +309,14 @@ def test_dropout_drops_in_training_only():
 def test_masks_are_the_same_from_the_same_generator():
     masks = [dropout_mask(np.random.default_rng(seed), (4, 5), 0.5, float) for seed in (3, 3, 4)]
     assert (masks[0] == masks[1]).all() and (masks[0] != masks[2]).any()
-    drawn = np.random.default_rng(3).random((4, 5), dtype=np.float32)
-    assert ((masks[0] > 0) == (drawn >= 0.5)).all()  # in any precision the same masks
+    drawn = np.random.default_rng(3).integers(65536, size=(4, 5), dtype=np.uint16)
+    assert ((masks[0] > 0) == (drawn >= 32768)).all()  # in any precision the same masks
 
     class Edge:
-        def random(self, shape, dtype):
-            return np.full(shape, 0.25, dtype)
+        def integers(self, high, size, dtype):
+            return np.full(size, high // 4, dtype)
 
-    assert (dropout_mask(Edge(), (2,), 0.25, float) > 0).all()  # numbers lie in [0, 1)
+    assert (dropout_mask(Edge(), (2,), 0.25, float) > 0).all()  # a quarter lie below high // 4
     assert dropout_mask(None, (2,), 0.5, float) is None
     assert dropout_mask(np.random.default_rng(0), (2,), 0, float) is None
     assert dropout_mask(np.random.default_rng(0), (2,), 0.5, np.float32).dtype == np.float32

@@ -19,7 +19,7 @@ from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .data import Batch, Streams, Tokens, Windows
 from .files import FileError
 from .gradcheck import gradcheck
-from .layers import LSTM, Dense, Dropout, Embedding, Layer, OneHot, ScaledInteger
+from .layers import LSTM, Dense, Dropout, Embedding, Layer, OneHot, ScaledInteger, TiedDense
 from .losses import CategoricalCrossentropy
 from .model import Sequential
 from .ngram import baselines, bigram_nats, ngram_nats, unigram_nats
@@ -58,6 +58,7 @@ __all__ = [
     "ScaledInteger",
     "Sequential",
     "Streams",
+    "TiedDense",
     "TimeLimit",
     "Tokens",
     "Windows",

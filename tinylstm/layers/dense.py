@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from ..backend import matmul
+from .. import backend
 from ..functional import sigmoid
 from ..initializers import glorot_uniform
 from .base import (
@@ -139,7 +139,7 @@ class Dense(Layer):
     def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
         W, b = self.params["W"], self.params["b"]
         check_input(self, x, len(W))
-        z = matmul(x.reshape(-1, len(W)), W)  # (N, U)
+        z = backend.matmul(x.reshape(-1, len(W)), W)  # (N, U)
         z += b
         z = z.reshape(*x.shape[:-1], len(b))  # (..., U)
         y = ACTIVATIONS[self.activation][0](z)  # (..., U)
@@ -155,4 +155,4 @@ class Dense(Layer):
         # z = x W + b
         grads["W"] += x.reshape(-1, len(W)).T @ dz  # (D, U)
         grads["b"] += dz.sum(axis=0)  # (U,)
-        return matmul(dz, W.T).reshape(x.shape), ()  # (..., D)
+        return backend.matmul(dz, W.T).reshape(x.shape), ()  # (..., D)

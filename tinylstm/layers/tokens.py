@@ -107,8 +107,11 @@ class TiedDense(Layer):
 
     def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
         check_input(self, x, self.embedding.units)
+        table, b = self.params["table"], self.params["b"]
         # y = x table^T + b
-        return x @ self.params["table"].T + self.params["b"], (), x  # (..., V)
+        y = backend.matmul(x.reshape(-1, table.shape[1]), table.T)  # (N, V)
+        y += b
+        return y.reshape(*x.shape[:-1], len(b)), (), x  # (..., V)
 
     def backward(
         self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
@@ -118,7 +121,7 @@ class TiedDense(Layer):
         # y = x table^T + b
         grads["table"] += dy2.T @ x.reshape(-1, x.shape[-1])  # (V, U)
         grads["b"] += dy2.sum(axis=0)  # (V,)
-        return (dy2 @ table).reshape(x.shape), ()  # (..., U)
+        return backend.matmul(dy2, table).reshape(x.shape), ()  # (..., U)
 
 
 class OneHot(Layer):
