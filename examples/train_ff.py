@@ -75,21 +75,21 @@ def main() -> None:
     compose_again = f"python {HERE / 'generate_ff.py'} {path}"
     try:
         train(args, path)
+
+        # 4. A new piece, and pictures
+        checkpoint = tl.load_checkpoint(path)
+        notes = music.compose_notes(checkpoint, args.notes, args.temperature, args.seed)
+        music.write_midi(args.out / "song.mid", notes, checkpoint.settings["tempo"])
+        tl.plot_roll(notes, args.out / "song.png", f"{len(notes)} notes, seed {args.seed}")
+        tl.plot_history(checkpoint.history, args.out / "loss.png", checkpoint.settings["baselines"])
+        print(f"{path}: the network. In {args.out}: song.mid, the new piece; song.png, its roll;")
+        print(f"loss.png, the loss curve. Another piece: {compose_again} --seed 1")
     except KeyboardInterrupt:
         if not path.exists():
             sys.exit("\ninterrupted before the first update: there is no network to keep yet")
         again = " ".join(["python", *sys.argv, *([] if args.resume else ["--resume"])])
         print(f"\ninterrupted; {path} has the best network so far. Compose: {compose_again}")
         sys.exit(f"Go on: {again}")
-
-    # 4. A new piece, and pictures
-    checkpoint = tl.load_checkpoint(path)
-    notes = music.compose_notes(checkpoint, args.notes, args.temperature, args.seed)
-    music.write_midi(args.out / "song.mid", notes, checkpoint.settings["tempo"])
-    tl.plot_roll(notes, args.out / "song.png", f"{len(notes)} notes, seed {args.seed}")
-    tl.plot_history(checkpoint.history, args.out / "loss.png", checkpoint.settings["baselines"])
-    print(f"{path}: the network. In {args.out}: song.mid, the new piece; song.png, its piano roll;")
-    print(f"loss.png, the loss curve. Another piece: {compose_again} --seed 1")
 
 
 if __name__ == "__main__":

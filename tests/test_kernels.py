@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tinylstm import backend, functional, kernels
 from tinylstm.data import Batch
-from tinylstm.kernels import pool
-from tinylstm.kernels.lstm import row_length
+from tinylstm.kernels import lstm, pool
+from tinylstm.kernels.lstm import pack_panels, row_length
 from tinylstm.kernels.pool import empty
 from tinylstm.kernels.products import BLOCK_K, BLOCK_M
 from tinylstm.layers import LSTM, Dense, Embedding
@@ -187,6 +187,40 @@ def test_frozen_weights_change_nothing_but_the_time():
     model.params["lstm_1.Wh"][...] = 0
     changed, *_ = model.forward(ids)
     assert not close(changed, expected, "float32")
+
+
+def test_all_threads_share_what_is_packed(monkeypatch):
+    model = Sequential([LSTM(20, return_sequences=True), LSTM(20, return_sequences=True)], 5)
+    x = np.random.default_rng(0).standard_normal((6, 8, 5)).astype(np.float32)
+    batch = Batch(x, np.zeros((6, 8), int), np.ones(8, bool), 48)
+    made = []
+    monkeypatch.setattr(
+        lstm, "pack_panels", lambda W, way: made.append((id(W), way)) or pack_panels(W, way)
+    )
+    with Shards(model, CategoricalCrossentropy(), 4) as shards:
+        for step in range(3):
+            shards.gradients(batch)
+            assert len(made) == len(set(made)) == 8, step  # Wx and Wh, two layers, both ways
+            made.clear()
+    model.forward(x)
+    model.forward(x)
+    assert len(made) == 8  # outside of a block nothing is kept
+
+
+def test_a_thread_that_waits_for_another_s_panels_hears_of_its_error(monkeypatch):
+    model = Sequential([LSTM(20, return_sequences=True)], 5)
+    x = np.zeros((3, 4, 5), np.float32)
+    batch = Batch(x, np.zeros((3, 4), int), np.ones(4, bool), 12)
+
+    def full(W, way):
+        raise MemoryError("no room for the panels")
+
+    monkeypatch.setattr(lstm, "pack_panels", full)
+    with (
+        Shards(model, CategoricalCrossentropy(), 4) as shards,
+        pytest.raises(MemoryError, match="no room"),
+    ):
+        shards.gradients(batch)
 
 
 def test_buffers_are_used_again_and_never_while_in_use():
