@@ -3,6 +3,7 @@
 import shutil
 import stat
 import wave
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -35,6 +36,20 @@ def test_a_score_has_the_notes_and_the_metre(tmp_path):
     assert back.time_signature == (3, 4) and back.tempo == pytest.approx(90)
     text = (tmp_path / "tune.musicxml").read_text()
     assert "score-partwise" in text and "<time-modification>" in text  # the triplet
+
+
+def test_a_keyboard_has_two_staves_and_all_parts_equally_many_bars(tmp_path):
+    flute = [Note(i, 1, 72, program=73) for i in range(3)]
+    piano = [Note(i, 1, 48 if i < 9 else 64, program=0) for i in range(20)]
+    piece = Piece("two hands", (*piano, *flute), tempos=((0.0, 100.0),))
+    path = write_piece(tmp_path / "hands.musicxml", piece)
+    tree = ElementTree.parse(path)
+    parts = tree.findall("part")
+    assert [len(part.findall("measure")) for part in parts] == [5, 5]
+    assert [part.findtext("measure/attributes/staves") for part in parts] == ["2", None]
+    assert len(tree.findall(".//sound[@tempo]")) == 1 and "score-partwise" in path.read_text()
+    assert len(tree.findall("part/measure[5]/barline")) == len(tree.findall(".//barline")) > 0
+    assert len(read_music(path).notes) == 23
 
 
 @pytest.mark.skipif(not shutil.which("fluidsynth"), reason="no fluidsynth: no .wav is made")

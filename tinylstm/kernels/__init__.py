@@ -28,8 +28,8 @@ if not _before:
         config.CACHE_DIR = str(_folder)
 try:
     from .elementwise import (
-        matmul,
         add_rows,
+        matmul,
         optimizer_twin,
         softmax_cross_entropy_backward,
         softmax_cross_entropy_forward,

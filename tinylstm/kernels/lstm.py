@@ -55,8 +55,9 @@ def _backward(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """All steps in reverse; dh and dc (B, H) are overwritten and end as the initial state's.
 
-    dz: room for BLOCK_M // B steps, (steps, B, dz_row). dzP: all of dz in panels, which
-    begin `panels` numbers apart. S: for `product`. dW (D + H, dz_row): the gradients of Wx and Wh. row, dz_row: from row to row.
+    dz: room for BLOCK_M // B steps, (steps, B, dz_row). dzP: all of dz in panels, which begin
+    `panels` numbers apart. S: for `product`. dW (D + H, dz_row): the gradients of Wx and Wh. row,
+    dz_row: numbers from one row to the next.
     """
     n, chunk = 4 * H, max(1, BLOCK_M // B)
     for t in range(T - 1, -1, -1):

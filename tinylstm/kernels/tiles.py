@@ -38,7 +38,7 @@ def _tile(rows: int) -> Any:
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             arrays = [Array(context, builder, signature.args[i], args[i]) for i in (0, 4, 8)]
             offsets = [args[i] for i in (1, 2, 3, 5, 6, 7, 9, 10)]
-            _emit_tile(builder, rows, lanes(signature.args[0].dtype), *arrays, *offsets, *args[11:])  # type: ignore[call-arg]
+            _emit_tile(builder, rows, lanes(signature.args[0].dtype), *arrays, *offsets, *args[11:])
             return context.get_dummy_value()
 
         return types.void(A, a0, a_row, a_k, B, b0, b_k, K, C, c0, c_row, add, next_b), emit
@@ -48,7 +48,8 @@ def _tile(rows: int) -> Any:
 
 def _emit_tile(
     builder: Any, rows: int, w: int, A: Array, B: Array, C: Array,
-    a0: Any, a_row: Any, a_k: Any, b0: Any, b_k: Any, K: Any, c0: Any, c_row: Any, add: Any, next_b: Any,
+    a0: Any, a_row: Any, a_k: Any, b0: Any, b_k: Any, K: Any, c0: Any, c_row: Any, add: Any,
+    next_b: Any,
 ) -> None:  # fmt: skip
     """C[c0 + r c_row + j] (+)= sum over k of A[a0 + r a_row + k a_k] B[b0 + k b_k + j].
 
@@ -114,7 +115,7 @@ tile_a, tile_b, tile_c, tile_d, tile_1 = (_tile(rows) for rows in SIZES)
 def column(  # type: ignore[no-untyped-def]
     A, a0, a_row, a_k, B, b0, b_k, M, K, C, c0, c_row, add, next_b
 ):
-    """All rows of C in one panel: (M, K) times (K, WIDE). next_b: where in B the next one begins."""
+    """All rows of C in one panel: (M, K) times (K, WIDE). next_b: where the next one begins."""
     m, line = 0, LINE // B.itemsize
     while M - m >= ROWS_A:
         nb = next_b + min(m // ROWS_A * line, b_k) * K

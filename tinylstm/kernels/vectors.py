@@ -199,9 +199,7 @@ class Array:
             self.builder, self.builder.load(self.pointer(offset, width), align=self.align)
         )
 
-    def prefetch(
-        self, offset: ir.Value, for_writing: bool = False, nearest: bool = True
-    ) -> None:
+    def prefetch(self, offset: ir.Value, for_writing: bool = False, nearest: bool = True) -> None:
         """Ask for the cache line at `offset`, which may lie beyond the end.
 
         nearest: into the nearest cache, else into the second.

@@ -10,17 +10,19 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tinylstm.files import FileError, replacing
 from tinylstm.music.midi import write_midi
-from tinylstm.music.notes import Piece
+from tinylstm.music.notes import Note, Piece
 
 SOUNDFONTS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
 RATE = 44_100  # samples a second
 LONGEST_WRITTEN = 16.0  # quarter notes
+KEYBOARDS = range(24)  # General MIDI's pianos, celesta to dulcimer, organs, accordions
 
 
 class NoSynthesizerError(FileError):
@@ -48,22 +50,62 @@ def _midi(path: Path, piece: Piece) -> None:
 
 
 def _musicxml(path: Path, piece: Piece) -> None:
-    """A score, by way of a MIDI file that music21 reads: it finds voices, bars, ties and triplets.
+    """A score, by way of MIDI files that music21 reads: it finds voices, bars, ties and triplets.
 
-    A score knows sixteenths and triplets only, so times are rounded to these; and no notation for
-    notes of five bars and more at the end of a part, so they are cut.
+    What a keyboard plays on both sides of the middle C stands on two staves with a brace. A score
+    knows sixteenths and triplets only, so times are rounded to these; and no notation for notes of
+    five bars and more at the end of a part, so they are cut.
     """
-    from music21 import converter, metadata
+    from music21 import layout, metadata, stream, tempo
+
+    score = stream.Score()
+    for program in sorted({note.program for note in piece.notes}):
+        notes = [note for note in piece.notes if note.program == program]
+        hands = [[n for n in notes if n.pitch >= 60], [n for n in notes if n.pitch < 60]]
+        if program not in KEYBOARDS or not all(hands):
+            score.insert(0, _part(piece, notes))
+            continue
+        staves = [stream.PartStaff(), stream.PartStaff()]
+        for staff, hand in zip(staves, hands, strict=True):
+            for element in _part(piece, hand):
+                staff.insert(element.offset, element)
+            score.insert(0, staff)
+        score.insert(0, layout.StaffGroup(staves, symbol="brace"))
+    bars = max(len(part.getElementsByClass(stream.Measure)) for part in score.parts)
+    for place, part in enumerate(score.parts):
+        _lengthen(part, bars)
+        if place:  # the tempo is said once
+            part.remove(list(part[tempo.MetronomeMark]), recurse=True)
+    score.metadata = metadata.Metadata(title=piece.name, composer="tinylstm")
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(score.write("musicxml", str(Path(folder) / "piece.musicxml")))
+        with replacing(path) as stream_out:
+            stream_out.write(written.read_bytes())
+
+
+def _part(piece: Piece, notes: Sequence[Note]) -> Any:
+    """One staff with these of the piece's notes."""
+    from music21 import converter
 
     with tempfile.TemporaryDirectory() as folder:
-        middle = Path(folder) / "piece.mid"
-        short = [n._replace(duration=min(n.duration, LONGEST_WRITTEN)) for n in piece.notes]
-        _midi(middle, replace(piece, notes=tuple(short)))
-        score = converter.parse(str(middle), format="midi", forceSource=True)
-        score.metadata = metadata.Metadata(title=piece.name, composer="tinylstm")
-        written = Path(score.write("musicxml", str(Path(folder) / "piece.musicxml")))
-        with replacing(path) as stream:
-            stream.write(written.read_bytes())
+        middle = Path(folder) / "part.mid"
+        short = tuple(n._replace(duration=min(n.duration, LONGEST_WRITTEN)) for n in notes)
+        _midi(middle, replace(piece, notes=short))
+        return converter.parse(str(middle), format="midi", forceSource=True).parts[0]
+
+
+def _lengthen(part: Any, bars: int) -> None:
+    """Rests to the end of the longest part: a score's parts must have equally many bars."""
+    from music21 import note, stream
+
+    have = list(part.getElementsByClass(stream.Measure))
+    have[-1].rightBarline = "final" if len(have) == bars else None
+    for number in range(len(have) + 1, bars + 1):
+        rest = note.Rest(quarterLength=have[0].barDuration.quarterLength)
+        rest.fullMeasure = True
+        measure = stream.Measure([rest], number=number)
+        measure.rightBarline = "final" if number == bars else None
+        part.append(measure)
 
 
 def _wav(path: Path, piece: Piece) -> None:
