@@ -187,7 +187,7 @@ def test_untrained_and_empty_are_explained():
 @given(notes(st.just(0)), st.integers(-12, 12))
 def test_transposed_ids_are_the_transposed_piece(music, semitones):
     piece = Piece("a", tuple(sorted(music)))
-    assume(all(12 <= n.pitch <= 115 for n in piece.notes))
+    assume(all(24 <= n.pitch <= 115 for n in piece.notes))  # 4 and 11 have no name of their own
     tokenizer = ArticleTokenizer().train([piece], transpositions=range(-12, 13))
     ids = tokenizer.encode(piece)
     moved = Piece("b", tuple(n._replace(pitch=n.pitch + semitones) for n in piece.notes))
