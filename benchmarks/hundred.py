@@ -79,7 +79,8 @@ def section(found: dict[str, Any]) -> str:
     said = {k: v for k, v in found["sampling"].items() if k == "temperature" or v not in (0, 1)}
     trained = "Less than one epoch (the training was interrupted)"
     if found["epochs"]:
-        trained = f"{found['epochs']} epochs, validation loss {found['val_loss']:.3f} nats a token"
+        epochs = "1 epoch" if found["epochs"] == 1 else f"{found['epochs']} epochs"
+        trained = f"{epochs}, validation loss {found['val_loss']:.3f} nats a token"
     text = (
         f"## {few['pieces']} pieces of the preset `{found['preset']}`\n\n"
         f"{trained}; "
