@@ -42,18 +42,27 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def compose_and_judge(
-    path: Path, midi: Path, pieces: int, length: int, sampling: music.Sampling | None
-) -> dict[str, Any]:
-    """What so many pieces of a checkpoint come to, beside human ones."""
-    checkpoint = tl.load_checkpoint(path)
-    preset = tl.PRESETS[checkpoint.settings["preset"]]
-    tokenizer = music.tokenizer_from_config(checkpoint.tokenizer or {})
-    corpus = music.load_corpus(midi, tokenizer, transpositions=preset.transpositions)
-    held_out, everyone = Judge(corpus, length), Judge(corpus, length, everyone=True)
+class Composer:
+    """A checkpoint, and the judges of the music that it was trained on."""
+
+    def __init__(self, path: Path, args: argparse.Namespace):
+        self.checkpoint = tl.load_checkpoint(path)
+        self.pieces, self.length = args.pieces, args.length
+        self.preset = tl.PRESETS[self.checkpoint.settings["preset"]]
+        tokenizer = music.tokenizer_from_config(self.checkpoint.tokenizer or {})
+        keys = self.preset.transpositions
+        corpus = music.load_corpus(args.midi, tokenizer, transpositions=keys)
+        self.held_out = Judge(corpus, args.length)
+        self.everyone = Judge(corpus, args.length, everyone=True)
+
+
+def compose_and_judge(composer: Composer, sampling: music.Sampling | None) -> dict[str, Any]:
+    """What so many pieces come to, beside human ones."""
+    checkpoint, preset, length = composer.checkpoint, composer.preset, composer.length
+    held_out, everyone = composer.held_out, composer.everyone
     judged, begin = [], time.perf_counter()
-    for first in range(0, pieces, AT_ONCE):
-        seeds = range(first, min(first + AT_ONCE, pieces))
+    for first in range(0, composer.pieces, AT_ONCE):
+        seeds = range(first, min(first + AT_ONCE, composer.pieces))
         for take in music.compose_takes(checkpoint, seeds, length, sampling):
             judged.append(held_out.judge(Excerpt(f"seed {take.seed}", take.ids, take.notes)))
         print(
@@ -112,12 +121,11 @@ def section(found: dict[str, Any]) -> str:
     return text
 
 
-def sweep(path: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
+def sweep(composer: Composer, at: list[float]) -> list[dict[str, Any]]:
     """The same pieces at each temperature: what is inside, stuck and copied."""
     rows = []
-    for temperature in args.temperatures:
-        sampling = music.Sampling(temperature)
-        found = compose_and_judge(path, args.midi, args.pieces, args.length, sampling)
+    for temperature in at:
+        found = compose_and_judge(composer, music.Sampling(temperature))
         few, wide = found["held_out"], found["everyone"]
         rows.append(
             {
@@ -169,17 +177,18 @@ def main() -> None:
     args = arguments()
     results = args.out.with_suffix(".json")
     found = json.loads(results.read_text()) if args.only and results.exists() else {}
-    for name, path, epochs in (
-        ("default", args.default, None),
-        ("article", args.article, args.article_epochs),
-    ):
-        if args.only in (None, name):
-            if not path.exists():
-                train(args.midi, path, preset=name, epochs=epochs)
-            sampling = music.Sampling(0) if name == "article" else None
-            found[name] = compose_and_judge(path, args.midi, args.pieces, args.length, sampling)
-    if args.only in (None, "temperatures"):
-        found["temperatures"] = sweep(args.default, args)
+    if args.only in (None, "default", "temperatures"):
+        if not args.default.exists():
+            train(args.midi, args.default)
+        composer = Composer(args.default, args)
+        if args.only != "temperatures":
+            found["default"] = compose_and_judge(composer, None)
+        if args.only != "default":
+            found["temperatures"] = sweep(composer, args.temperatures)
+    if args.only in (None, "article"):
+        if not args.article.exists():
+            train(args.midi, args.article, preset="article", epochs=args.article_epochs)
+        found["article"] = compose_and_judge(Composer(args.article, args), music.Sampling(0))
     with replacing(results) as stream:
         stream.write(json.dumps(found, indent=1).encode())
     with replacing(args.out) as stream:

@@ -10,7 +10,7 @@ import pytest
 
 from tinylstm.music import Note, Piece, read_midi
 from tinylstm.music.midi import read_music
-from tinylstm.music.outputs import NoSynthesizerError, soundfont, write_piece
+from tinylstm.music.outputs import WRITERS, NoSynthesizerError, soundfont, write_piece
 
 TUNE = Piece(
     "tune",
@@ -88,3 +88,10 @@ def test_a_clear_word_where_there_is_no_fluidsynth(tmp_path, monkeypatch):
 def test_a_kind_that_there_is_not(tmp_path):
     with pytest.raises(ValueError, match="the suffix must be one of"):
         write_piece(tmp_path / "tune.mp3", TUNE)
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_nothing_is_written_of_a_piece_without_notes(kind, tmp_path):
+    with pytest.raises(ValueError, match="no notes to write to"):
+        write_piece(tmp_path / f"none{kind}", Piece("none", ()))
+    assert not list(tmp_path.iterdir())

@@ -51,15 +51,14 @@ def _forward(  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _backward(  # type: ignore[no-untyped-def]
     dout, dh, dc, x, h_in, c, gates, WxT, WhT, mask, dx, dz, dzP, S, dW, db,
-    T, B, D, H, row, dz_row, wide, panels
+    T, B, D, H, row, dz_row, wide
 ):  # fmt: skip
     """All steps in reverse; dh and dc (B, H) are overwritten and end as the initial state's.
 
-    dz: room for BLOCK_M // B steps, (steps, B, dz_row). dzP: all of dz in panels, which begin
-    `panels` numbers apart. S: for `product`. dW (D + H, dz_row): the gradients of Wx and Wh. row,
-    dz_row: numbers from one row to the next.
+    dz: room for BLOCK_M // B steps, (steps, B, dz_row). dzP: all of dz in panels. S: for
+    `product`. dW (D + H, dz_row): the gradients of Wx and Wh. row, dz_row: from row to row.
     """
-    n, chunk = 4 * H, max(1, BLOCK_M // B)
+    n, chunk, panels = 4 * H, max(1, BLOCK_M // B), T * B * wide  # numbers in a panel of dzP
     for t in range(T - 1, -1, -1):
         now, then, z = t * B * H, (t + 1) * B * H, t % chunk * B * dz_row
         for r in range(B):
@@ -180,8 +179,7 @@ def lstm_backward(
     dh, dc, dx = empty((B, H), dtype), empty((B, H), dtype), empty((T, B, D), dtype)
     dh[...], dc[...] = dhT, dcT
     dz = empty((max(1, BLOCK_M // B) * B, dz_row), dtype)
-    panels = row_length(T * B * wide, dtype)
-    dzP = empty((-(-4 * H // wide) * panels,), dtype)
+    dzP = empty((T * B * -(-4 * H // wide) * wide,), dtype)
     dW, db_here = empty((D + H, dz_row), dtype), np.zeros(4 * H, dtype)
     h_in = h if mask is None else h[:T] * mask
     flat_gates, row = flat_rows(gates)
@@ -189,7 +187,7 @@ def lstm_backward(
         np.ascontiguousarray(dout).ravel(), dh.ravel(), dc.ravel(), x.ravel(), h_in.ravel(),
         c.ravel(), flat_gates, *packed(Wx, Wh, transposed=True), flat_mask(mask, dtype),
         dx.ravel(), dz.ravel(), dzP, empty((BLOCK_M * BLOCK_K,), dtype), dW.ravel(), db_here,
-        T, B, D, H, row, dz_row, wide, panels,
+        T, B, D, H, row, dz_row, wide,
     )  # fmt: skip
     dWx += dW[:D, : 4 * H]
     dWh += dW[D:, : 4 * H]

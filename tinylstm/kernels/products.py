@@ -9,7 +9,7 @@ walking down its columns would touch a memory page at every other step.
 import numpy as np
 from numba import njit
 
-from .tiles import LINE, ROWS_A, column
+from .tiles import ROWS_A, column, share
 
 BLOCK_K = 1024  # x WIDE columns: 128 KB in float32 with AVX-512
 BLOCK_M = 192  # a multiple of every tile's rows; x BLOCK_K: three quarters of a megabyte
@@ -59,7 +59,6 @@ def product(  # type: ignore[no-untyped-def]
     One of the strides of A is 1. add: whether C's old values count. What the last panel has beyond
     N is not written. S: room for BLOCK_M x BLOCK_K numbers, used only where a_row is 1.
     """
-    line = LINE // P.itemsize
     edge = np.empty((min(M, BLOCK_M) if N % wide else 0) * wide, C.dtype)
     for k0 in range(0, max(K, 1), BLOCK_K):
         k = min(BLOCK_K, K - k0)
@@ -76,9 +75,9 @@ def product(  # type: ignore[no-untyped-def]
                            more and not partial, after)  # fmt: skip
                 else:
                     for i in range(0, m, ROWS_A):
-                        e, share = min(ROWS_A, m - i), min(i // ROWS_A * line, wide) * k
+                        e, ahead = min(ROWS_A, m - i), after + share(i, k, P, wide)
                         column(S, i * k, 1, e, P, p, wide, e, k, out, o + i * o_row, o_row,
-                               more and not partial, after + share)  # fmt: skip
+                               more and not partial, ahead)  # fmt: skip
                 if partial:
                     for i in range(m):
                         for j in range(N - n0):

@@ -112,16 +112,22 @@ tile_a, tile_b, tile_c, tile_d, tile_1 = (_tile(rows) for rows in SIZES)
 
 
 @njit(nogil=True, cache=True)
+def share(m, K, B, b_k):  # type: ignore[no-untyped-def]
+    """Where in the next panel the tile at row m begins to fetch: where the one above it ends."""
+    return min(m // ROWS_A * LINE // B.itemsize, b_k) * K
+
+
+@njit(nogil=True, cache=True)
 def column(  # type: ignore[no-untyped-def]
     A, a0, a_row, a_k, B, b0, b_k, M, K, C, c0, c_row, add, next_b
 ):
     """All rows of C in one panel: (M, K) times (K, WIDE). next_b: where the next one begins."""
-    m, line = 0, LINE // B.itemsize
+    m = 0
     while M - m >= ROWS_A:
-        nb = next_b + min(m // ROWS_A * line, b_k) * K
+        nb = next_b + share(m, K, B, b_k)
         tile_a(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)
         m += ROWS_A
-    nb = next_b + min(m // ROWS_A * line, b_k) * K
+    nb = next_b + share(m, K, B, b_k)
     if M - m >= ROWS_B:
         tile_b(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)
         m += ROWS_B

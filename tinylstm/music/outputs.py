@@ -40,6 +40,8 @@ def write_piece(path: str | os.PathLike[str], piece: Piece) -> Path:
     kind = path.suffix.lower()
     if kind not in WRITERS:
         raise ValueError(f"cannot write {path}: the suffix must be one of {', '.join(WRITERS)}")
+    if not piece.notes:
+        raise ValueError(f"no notes to write to {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
     WRITERS[kind](path, piece)
     return path
