@@ -24,11 +24,11 @@ LENGTH = 2_000  # tokens a piece
 BUILD = """
 import sys, time
 from pathlib import Path
-import tinylstm.music.corpus as corpus
+import tinylstm.music.corpus.corpus as corpus
 from tinylstm.data import Streams
 from tinylstm.music import EventTokenizer
-from tinylstm.music.building import Place, build
-from tinylstm.music.store import Store
+from tinylstm.music.corpus.building import Place, build
+from tinylstm.music.corpus.cache import Store
 
 def memory():  # kB that are the process's own
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -66,8 +66,8 @@ print(f"{build_peak:11.0f} {peak:11.0f}")
 def simulate(count: int, folder: Path) -> Path:
     """Fill the cache with pieces of plausible lengths; a list of their names and digests."""
     from tinylstm.music import EventTokenizer
-    from tinylstm.music.duplicates import SIZE
-    from tinylstm.music.store import Parsed, Store
+    from tinylstm.music.corpus.cache import Parsed, Store
+    from tinylstm.music.corpus.duplicates import SIZE
 
     rng, tokenizer = np.random.default_rng(0), EventTokenizer()
     names = []

@@ -19,7 +19,7 @@ import tinylstm as tl
 from tinylstm import music
 from tinylstm.commands import train
 from tinylstm.files import replacing
-from tinylstm.music.judging import Excerpt, Judge
+from tinylstm.music.evaluation.compare import Excerpt, Judge
 
 HERE = Path(__file__).resolve().parent
 AT_ONCE = 25  # columns of one state

@@ -23,8 +23,8 @@ from numpy import ndarray
 import tinylstm as tl
 from tinylstm.layers import TiedDense
 from tinylstm.music import ArticleTokenizer, EventTokenizer, Tokenizer
-from tinylstm.music.corpus import find_files
-from tinylstm.music.parsing import parse_files
+from tinylstm.music.corpus.corpus import find_files
+from tinylstm.music.corpus.parse import parse_files
 
 MARKS = (15, 60, 120, 180, 300, 600)  # seconds
 

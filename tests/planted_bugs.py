@@ -41,8 +41,16 @@ class Bug(NamedTuple):
 
 
 F, R, N = "functional.py", "recurrent.py", "normalization.py"
-SEQ, DENSE, TOKENS, REG = (
-    f"layers/{name}.py" for name in ("sequences", "dense", "tokens", "regularizers")
+SEQ, DENSE, TOKENS, DROP, BATCH, BI = (
+    f"layers/{name}.py"
+    for name in (
+        "sequences",
+        "dense",
+        "tokens",
+        "dropout",
+        "batch_normalization",
+        "bidirectional",
+    )
 )
 LOSS, OPT, MODEL = "losses.py", "optimizers.py", "model.py"
 
@@ -153,9 +161,9 @@ BUGS = [
     Bug(SEQ, "self.params[\"b\"][H : 2 * H] = self.forget_bias",
         "self.params[\"b\"][:H] = self.forget_bias", "the forget bias on another gate"),
     Bug(SEQ, "zeros if state is None else state", "zeros", "the state not carried over"),
-    Bug(SEQ, "yb = yb[::-1] if self.return_sequences else yb", "yb = yb",
+    Bug(BI, "yb = yb[::-1] if self.return_sequences else yb", "yb = yb",
         "the second reader's steps in reverse"),
-    Bug(SEQ, "return dxa + dxb[::-1]", "return dxa + dxb", "its gradient in reverse"),
+    Bug(BI, "return dxa + dxb[::-1]", "return dxa + dxb", "its gradient in reverse"),
     Bug(TOKENS, "grads[\"table\"] += dy2.T @ x.reshape(-1, x.shape[-1])",
         "grads[\"table\"][...] = dy2.T @ x.reshape(-1, x.shape[-1])",
         "tied weights: one gradient overwrites the other"),
@@ -165,12 +173,12 @@ BUGS = [
         "softmax taken for a sigmoid: only the diagonal"),
     Bug(DENSE, "return dy * (1 - y**2)", "return dy * (1 - np.tanh(y) ** 2)",
         "the slope taken at the output"),
-    Bug(REG, "return kept * np.asarray(1 / (1 - rate), dtype)", "return kept.astype(dtype)",
+    Bug(DROP, "return kept * np.asarray(1 / (1 - rate), dtype)", "return kept.astype(dtype)",
         "dropout that is not scaled"),
-    Bug(REG, ">= round(rate * 65536)", "< round(rate * 65536)", "kept and dropped swapped"),
-    Bug(REG, "if rng is None:\n", "if rng is not None:\n",
+    Bug(DROP, ">= round(rate * 65536)", "< round(rate * 65536)", "kept and dropped swapped"),
+    Bug(BATCH, "if rng is None:\n", "if rng is not None:\n",
         "running statistics in training"),
-    Bug(REG, "running += (1 - self.momentum) * value", "running += self.momentum * value",
+    Bug(BATCH, "running += (1 - self.momentum) * value", "running += self.momentum * value",
         "the momentum the wrong way round"),
     Bug(N, "variance = ((x - mean) ** 2).mean(axis=0)", "variance = (x**2).mean(axis=0)",
         "a variance about zero"),

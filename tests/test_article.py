@@ -20,7 +20,7 @@ from tinylstm.music import (
     read_midi,
     write_midi,
 )
-from tinylstm.music.alphabet import spell
+from tinylstm.music.tokenizers.article_symbols import spell
 
 SONGS = Path(__file__).parent.parent / "midi_songs"
 

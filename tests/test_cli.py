@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import tinylstm as tl
 from tinylstm.cli import main
 from tinylstm.music import Note, read_midi, write_midi
-from tinylstm.music.midi import read_music
+from tinylstm.music.files import read_music
 
 
 def run(*arguments):

@@ -9,9 +9,9 @@ from music_strategies import midi_file, track
 
 from tinylstm.data import IGNORED
 from tinylstm.music import ArticleTokenizer, EmptyCorpusError, Note, load_corpus, write_midi
-from tinylstm.music import corpus as corpus_module
-from tinylstm.music.building import split_pieces
-from tinylstm.music.corpus import find_files
+from tinylstm.music.corpus import corpus as corpus_module
+from tinylstm.music.corpus.building import split_pieces
+from tinylstm.music.corpus.corpus import find_files
 
 
 @pytest.fixture(autouse=True)
@@ -163,7 +163,7 @@ def test_a_damaged_cache_is_rebuilt(songs, cache, damage):
 
 def test_many_files_are_parsed_in_parallel_with_the_same_result(songs, monkeypatch):
     alone = load_corpus(songs, ArticleTokenizer())
-    monkeypatch.setattr("tinylstm.music.parsing._SMALL", 0)
+    monkeypatch.setattr("tinylstm.music.corpus.parse._SMALL", 0)
     monkeypatch.setenv("TINYLSTM_CACHE", str(songs.parent / "other"))
     together = load_corpus(songs, ArticleTokenizer(), workers=2)
     np.testing.assert_array_equal(alone.train.ids, together.train.ids)

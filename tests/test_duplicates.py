@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from music_strategies import notes
 
 from tinylstm.music import DRUMS, EventTokenizer, Note, load_corpus, read_midi, write_midi
-from tinylstm.music.building import split_pieces
-from tinylstm.music.duplicates import SIZE, grams, intervals, near_duplicates, signature
+from tinylstm.music.corpus.building import split_pieces
+from tinylstm.music.corpus.duplicates import SIZE, grams, intervals, near_duplicates, signature
 
 SONGS = Path(__file__).parent.parent / "midi_songs"
 

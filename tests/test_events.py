@@ -22,8 +22,8 @@ from tinylstm.music import (
     tokenizer_from_config,
     write_midi,
 )
-from tinylstm.music.grammar import Kind
 from tinylstm.music.notes import SHORTEST
+from tinylstm.music.tokenizers.grammar import Kind
 
 SONGS = Path(__file__).parent.parent / "midi_songs"
 FOLDERS = [SONGS, Path(os.environ.get("TINYLSTM_MIDI", "no other"))]

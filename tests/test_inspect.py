@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tinylstm.cli import main
 from tinylstm.data import Tokens
 from tinylstm.music import Note, write_midi
-from tinylstm.music.passages import longest_repeat
+from tinylstm.music.corpus.repeats import longest_repeat
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from tinylstm.layers import (
 )
 from tinylstm.layers.base import Layer, check_finite, describe
 from tinylstm.layers.dense import ACTIVATIONS
-from tinylstm.layers.regularizers import dropout_mask
+from tinylstm.layers.dropout import dropout_mask
 from tinylstm.layers.sequences import Recurrent
 from tinylstm.model import Sequential
 

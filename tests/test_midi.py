@@ -11,7 +11,7 @@ from music21.midi import MidiTrack
 from music_strategies import TICKS, midi_file, notes, off, on, track, variable_length
 
 from tinylstm.music import DRUMS, Note, UnreadableFileError, read_midi, write_midi
-from tinylstm.music.midi import reading
+from tinylstm.music.files import midi
 from tinylstm.music.notes import SHORTEST
 
 
@@ -125,7 +125,7 @@ def test_events_are_music21s_and_long_ones_are_whole(read):
     chunk = track(*music)[8:]
     judge = MidiTrack(0)
     judge.processDataToEvents(chunk)
-    ours = list(reading._events(reading._Reading(Path("a.mid")), 0, chunk))
+    ours = list(midi._events(midi._Reading(Path("a.mid")), 0, chunk))
     assert [e.getBytes() for _, e in ours] == [e.getBytes() for e in judge.events[1::2]]
     assert times(read(midi_file(track(*music)))) == [(0, 1, 60), (1, 1, 62)]
 

@@ -25,9 +25,9 @@ from tinylstm.music import (
     read_midi,
     write_midi,
 )
-from tinylstm.music.judging import Excerpt, Judge
+from tinylstm.music.evaluation.compare import Excerpt, Judge
+from tinylstm.music.files.export import write_piece
 from tinylstm.music.notes import DRUMS
-from tinylstm.music.outputs import write_piece
 from tinylstm.page import page_data, write_page
 from tinylstm.page.data import inside, note_places
 

@@ -11,7 +11,7 @@ from tinylstm.music import (
     load_corpus,
     write_midi,
 )
-from tinylstm.music.midi import read_music
+from tinylstm.music.files import read_music
 
 ABC = """X:1
 T:A scale

@@ -17,7 +17,7 @@ import click
 from tinylstm import __version__
 
 if TYPE_CHECKING:
-    from tinylstm.music.report import Report
+    from tinylstm.music.corpus.report import Report
 
 JSON = click.option(
     "--json", "json_path", type=click.Path(path_type=Path), help="Write the numbers here."
@@ -189,7 +189,7 @@ def inspect(
     tinylstm inspect my_songs --json report.json
     """
     from tinylstm.music import ArticleTokenizer, EmptyCorpusError, EventTokenizer, load_corpus
-    from tinylstm.music.inspection import draw, repeated_passage
+    from tinylstm.music.corpus.inspect import draw, repeated_passage
 
     kind = {"events": EventTokenizer, "article": ArticleTokenizer}[tokenizer]
     try:
@@ -207,7 +207,7 @@ def inspect(
 
 def _tell(report: Report | None, json_path: Path | None) -> None:
     """Print what became of every file, and write it down if there is a path to write to."""
-    from tinylstm.music.inspection import summary
+    from tinylstm.music.corpus.inspect import summary
 
     if report is not None:
         click.echo(report.table())

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import tinylstm as tl
-from tinylstm import music
-from tinylstm.music.midi import read_music
-from tinylstm.music.notes import Instruments
+
+from . import music
+from .music.files import read_music
+from .music.notes import Instruments
 
 
 def train(
@@ -87,7 +88,7 @@ def compose(
     files = [file for target in out for file in _write(target, made, checkpoint, judge, judgements)]
     lines = [f"seed {take.seed}: {len(take.notes)} notes" for take in made]
     if judge:
-        from tinylstm.music.judging import table
+        from .music.evaluation.compare import table
 
         lines.append(table(judge.compare(judgements)))
         lines += [f"{j.name}: longest passage in common is with {j.source}" for j in judgements]
@@ -99,7 +100,7 @@ def compose(
 
 def _judge(checkpoint: Any, midi: Path, takes: Sequence[music.Take]) -> tuple[Any, list[Any]]:
     """The judge of the music that was trained on, and what it says of the takes."""
-    from tinylstm.music.judging import Excerpt, Judge
+    from .music.evaluation.compare import Excerpt, Judge
 
     recipe = tl.PRESETS.get(checkpoint.settings.get("preset"), tl.PRESETS["default"])
     tokenizer = music.tokenizer_from_config(checkpoint.tokenizer)
@@ -113,10 +114,10 @@ def _write(
 ) -> list[Path]:
     """One file for all takes where it is a page, else one for each take."""
     if target.suffix.lower() in (".html", ".htm"):
-        from tinylstm.page import write_page
+        from .page import write_page
 
         return [write_page(target, takes, checkpoint, judge, judgements)]
-    from tinylstm.music.outputs import write_piece
+    from .music.files.export import write_piece
 
     if len(takes) == 1:
         return [write_piece(target, takes[0].piece())]

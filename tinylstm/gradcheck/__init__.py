@@ -1,6 +1,6 @@
 """Is the backward pass the derivative of the forward pass? Asked of any layer or model.
 
-    from tinylstm.gradcheck import gradcheck
+    from . import gradcheck
     print(gradcheck(layer, x))
 
     python -m tinylstm.gradcheck lstm                     the same, from the command line

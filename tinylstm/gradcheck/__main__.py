@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ..files import FileError
-from ..layers import LAYERS, LSTM, Bidirectional, Dense, Embedding, TiedDense
-from ..losses import CategoricalCrossentropy
-from ..model import Sequential
-from . import METHODS, Report, gradcheck
+from tinylstm.files import FileError
+from tinylstm.gradcheck import METHODS, Report, gradcheck
+from tinylstm.layers import LAYERS, LSTM, Bidirectional, Dense, Embedding, TiedDense
+from tinylstm.losses import CategoricalCrossentropy
+from tinylstm.model import Sequential
 
 # what a layer is made with where the command line says nothing else
 DEFAULTS: dict[str, Any] = {"units": 3, "vocabulary": 5, "rate": 0.5, "activation": "tanh"}

@@ -1,15 +1,17 @@
 """Layers: parameters, a forward pass, a backward pass. The maths is in functional.py, recurrent.py
 and normalization.py.
 
-base.py says what a layer is; dense.py, tokens.py, sequences.py and regularizers.py hold them.
+base.py says what a layer is. The LSTM is in sequences.py.
 """
 
 from typing import Any
 
 from .base import Grads, Layer, Rng, State
+from .batch_normalization import BatchNormalization
+from .bidirectional import Bidirectional
 from .dense import Activation, Dense
-from .regularizers import BatchNormalization, Dropout
-from .sequences import GRU, LSTM, Bidirectional, SimpleRNN
+from .dropout import Dropout
+from .sequences import GRU, LSTM, SimpleRNN
 from .tokens import Embedding, OneHot, ScaledInteger, TiedDense
 
 __all__ = [

@@ -1,20 +1,19 @@
 """Music in and out: MIDI files, tokenizers, corpora.
 
-Read in this order: :mod:`~tinylstm.music.notes`, :mod:`~tinylstm.music.midi`,
-:mod:`~tinylstm.music.tokenizer`, :mod:`~tinylstm.music.alphabet`,
-:mod:`~tinylstm.music.article`, :mod:`~tinylstm.music.events`, :mod:`~tinylstm.music.corpus`.
+Read in this order: notes.py, files/midi.py, tokenizers/base.py, tokenizers/events.py,
+corpus/corpus.py, composing/compose.py, evaluation/compare.py.
 """
 
-from tinylstm.music.article import ArticleTokenizer
-from tinylstm.music.choosing import Sampling
-from tinylstm.music.corpus import Corpus, EmptyCorpusError, load_corpus
-from tinylstm.music.events import EventTokenizer
-from tinylstm.music.midi import UnreadableFileError, read_midi, write_midi
-from tinylstm.music.notes import DRUMS, Note, Piece
-from tinylstm.music.rules import Length
-from tinylstm.music.sampling import Take, compose, compose_notes, compose_takes, openings
-from tinylstm.music.tokenizer import Tokenizer, UnknownTokenWarning
-from tinylstm.music.tokenizers import tokenizer_from_config
+from ..generate import Sampling
+from .composing.compose import Take, compose, compose_notes, compose_takes, openings
+from .composing.limits import Length
+from .corpus.corpus import Corpus, EmptyCorpusError, load_corpus
+from .files import UnreadableFileError, read_midi, write_midi
+from .notes import DRUMS, Note, Piece
+from .tokenizers import tokenizer_from_config
+from .tokenizers.article import ArticleTokenizer
+from .tokenizers.base import Tokenizer, UnknownTokenWarning
+from .tokenizers.events import EventTokenizer
 
 __all__ = [
     "DRUMS",

@@ -1,7 +1,7 @@
 """What music is here: notes in quarter-note time, and a piece that holds them.
 
-Everything to the left of this module reads files (:mod:`tinylstm.music.midi`), everything to the
-right turns notes into tokens (:mod:`tinylstm.music.article`). Nothing here knows either.
+Everything to the left of this module reads files (:mod:`tinylstm.music.files`), everything to the
+right turns notes into tokens (:mod:`tinylstm.music.tokenizers.article`). Nothing here knows either.
 """
 
 from __future__ import annotations

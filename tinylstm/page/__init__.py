@@ -17,8 +17,8 @@ from string import Template
 from typing import Any
 
 from ..files import replacing
-from ..music.judging import Judge, Judgement
-from ..music.sampling import Take
+from ..music.composing.compose import Take
+from ..music.evaluation.compare import Judge, Judgement
 from .data import page_data
 
 __all__ = ["page_data", "write_page"]

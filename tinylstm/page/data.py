@@ -9,11 +9,11 @@ import numpy as np
 from numpy import ndarray
 
 from ..functional import LSTMCache
-from ..music.events import EventTokenizer
-from ..music.judging import Judge, Judgement
-from ..music.sampling import Take
-from ..music.tokenizer import Tokenizer
+from ..music.composing.compose import Take
+from ..music.evaluation.compare import Judge, Judgement
 from ..music.tokenizers import tokenizer_from_config
+from ..music.tokenizers.base import Tokenizer
+from ..music.tokenizers.events import EventTokenizer
 
 
 def page_data(

@@ -1,0 +1,88 @@
+"""Bidirectional: two recurrent layers, one reading from the end. The contract is in base.py."""
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .base import Backward, Forward, Grads, Layer, Rng, State, check_input, check_state
+from .sequences import GRU, LSTM, Recurrent, SimpleRNN
+
+RECURRENT: dict[str, type[Recurrent]] = {kind.__name__: kind for kind in (LSTM, GRU, SimpleRNN)}
+
+
+class Bidirectional(Layer):
+    """Two copies of a recurrent layer, one reading from the end; their outputs side by side, 2H.
+
+    Its state is that of the reader from the front, then that of the reader from the end. A sequence
+    cannot be cut into chunks: the second reader begins at the end. (M. Schuster, K. Paliwal, 1997)
+
+    >>> layer = Bidirectional(LSTM(4, return_sequences=True))
+    >>> layer.build(3, np.random.default_rng(0), np.float64)
+    8
+    >>> layer.forward(np.ones((5, 2, 3)))[0].shape, sorted(layer.params)[:2]
+    ((5, 2, 8), ['backward.Wh', 'backward.Wx'])
+    """
+
+    def __init__(self, layer: Recurrent):
+        super().__init__()
+        if not isinstance(layer, Recurrent):
+            raise ValueError(f"Bidirectional wants one of {sorted(RECURRENT)}, got {layer!r}")
+        kind = type(layer)
+        self.readers: dict[str, Recurrent] = {
+            "forward": kind(**layer.config()),
+            "backward": kind(**layer.config()),
+        }
+        self.return_sequences = layer.return_sequences
+
+    def config(self) -> dict[str, Any]:
+        """The recurrent layer's type and arguments."""
+        reader = self.readers["forward"]
+        return {"layer": {"type": type(reader).__name__, **reader.config()}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], earlier: dict[str, Layer]) -> Layer:
+        inner = dict(config["layer"])
+        return cls(RECURRENT[inner.pop("type")](**inner))
+
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+        self.dtype, outputs = np.dtype(dtype), 0
+        for direction, reader in self.readers.items():
+            outputs += reader.build(input_size, rng, dtype)
+            reader.name = f"{self.name or 'bidirectional'}.{direction}"
+            # the reader's own arrays under a second name, not copies
+            self.params |= {f"{direction}.{name}": p for name, p in reader.params.items()}
+        return outputs
+
+    def initial_state(self, batch: int) -> State:
+        ahead, back = self.readers.values()
+        return ahead.initial_state(batch) + back.initial_state(batch)
+
+    def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
+        ahead, back = self.readers.values()
+        check_input(self, x, len(ahead.params["Wx"]), sequence=True)
+        if state is not None:
+            check_state(self, state, self.initial_state(x.shape[1]))
+        n = ahead.memories
+        first, second = (None, None) if state is None else (state[:n], state[n:])
+        ya, final, cache = ahead.forward(x, first, rng)  # (T, B, H) or (B, H)
+        yb, final_b, cache_b = back.forward(np.ascontiguousarray(x[::-1]), second, rng)
+        yb = yb[::-1] if self.return_sequences else yb  # step t beside step t
+        return np.concatenate([ya, yb], axis=-1), final + final_b, (cache, cache_b)
+
+    def backward(
+        self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
+    ) -> Backward:
+        ahead, back = self.readers.values()
+        own = {
+            direction: {name: grads[f"{direction}.{name}"] for name in reader.params}
+            for direction, reader in self.readers.items()
+        }
+        n = ahead.memories
+        first, second = (None, None) if dstate is None else (dstate[:n], dstate[n:])
+        # y = [ya, yb reversed in time]
+        dya, dyb = (np.ascontiguousarray(half) for half in np.split(dy, 2, axis=-1))
+        dyb = np.ascontiguousarray(dyb[::-1]) if self.return_sequences else dyb
+        dxa, dinitial = ahead.backward(dya, cache[0], own["forward"], first)
+        dxb, dinitial_b = back.backward(dyb, cache[1], own["backward"], second)
+        return dxa + dxb[::-1], dinitial + dinitial_b  # (T, B, D): x is read by both

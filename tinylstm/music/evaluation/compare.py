@@ -1,0 +1,186 @@
+"""Pieces beside human pieces of the same length: the report on one, and on a hundred.
+
+A number says little alone. So every figure of a composed piece stands beside the same figure of
+excerpts from pieces that were held out of training: their median and the middle half of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..corpus.corpus import Corpus
+from ..notes import Note, Piece
+from ..tokenizers.base import Tokenizer
+from ..tokenizers.events import EventTokenizer
+from .copies import Heard
+from .statistics import STATISTICS, longest_cycle
+
+SLACK = 32  # tokens that a cycle may fill beyond what one does in training before it is "stuck"
+
+LABELS = {
+    "cycle": ("longest cycle of up to 8 tokens", "tokens"),
+    "copied_exactly": ("longest passage copied, exactly", "notes"),
+    "copied": ("longest passage copied, in any key", "notes"),
+    **{name: (statistic.label, statistic.unit) for name, statistic in STATISTICS.items()},
+}
+
+
+class Excerpt(NamedTuple):
+    """Music to judge: tokens and the notes that they stand for."""
+
+    name: str
+    ids: np.ndarray  # (T,)
+    notes: Sequence[Note]
+
+
+class Judgement(NamedTuple):
+    """One piece's figures by name, and where its longest copied passage comes from."""
+
+    name: str
+    figures: dict[str, float]
+    source: str
+
+
+class Comparison(NamedTuple):
+    """A figure of some pieces beside that of human ones."""
+
+    name: str
+    label: str
+    unit: str
+    ours: float  # the median
+    low: float  # of human pieces: the first quartile,
+    median: float
+    high: float  # and the third
+
+    @property
+    def natural(self) -> bool:
+        """Whether our median is in the middle half of human pieces."""
+        return self.low - 1e-9 <= self.ours <= self.high + 1e-9
+
+
+class Judge:
+    """Knows the training pieces and held-out human excerpts of some length.
+
+    Arguments:
+        corpus: what was trained on, and what was held out.
+        length: of the excerpts: notes, or tokens of an alphabet without time.
+        everyone: compare with all pieces of the corpus, each held out in turn (none is a source
+            of itself or of its near-duplicates), and not only with the few of the validation set.
+    """
+
+    def __init__(self, corpus: Corpus, length: int = 500, everyone: bool = False) -> None:
+        tokenizer, train = corpus.tokenizer, corpus.train
+        slices = [train.ids[a:b] for a, b in zip(train.starts, train.ends, strict=True)]
+        self.heard = Heard(
+            (name, tokenizer.decode(ids))
+            for name, ids in zip(corpus.train_pieces, slices, strict=True)
+        )
+        self.stuck = SLACK + max(longest_cycle(ids).length for ids in slices)
+        self.human = []
+        for name, ids in self._held_out(corpus, everyone):
+            group = [g for g in corpus.report.near_duplicates if name in g]
+            self.human += [
+                self.judge(excerpt, {name}.union(*group))
+                for excerpt in excerpts(tokenizer, name, ids, length)
+            ]
+        if not self.human:
+            raise ValueError(f"no held-out piece has {length} notes to compare with: ask for fewer")
+
+    def _held_out(self, corpus: Corpus, everyone: bool) -> Iterator[tuple[str, np.ndarray]]:
+        """The pieces to compare with, by name."""
+        held_out = [(corpus.validation, corpus.validation_pieces)]
+        if everyone or corpus.validation is None:
+            held_out.append((corpus.train, corpus.train_pieces))
+        for tokens, names in held_out:
+            if tokens is not None:
+                for name, start, end in zip(names, tokens.starts, tokens.ends, strict=True):
+                    yield name, tokens.ids[start:end]
+
+    def judge(self, excerpt: Excerpt, but: Iterable[str] = ()) -> Judgement:
+        """All figures of one piece; training pieces named in `but` do not count as sources."""
+        copied = self.heard.longest(excerpt.notes, but=but)
+        figures = {
+            "cycle": float(longest_cycle(excerpt.ids).length),
+            "copied_exactly": float(self.heard.longest(excerpt.notes, True, but).notes),
+            "copied": float(copied.notes),
+        }
+        figures |= {name: s.measure(excerpt.notes) for name, s in STATISTICS.items()}
+        return Judgement(excerpt.name, figures, copied.source)
+
+    def compare(self, judgements: Sequence[Judgement]) -> list[Comparison]:
+        """Each figure of these pieces, beside the human ones'."""
+        rows = []
+        for name, (label, unit) in LABELS.items():
+            ours = np.median([judgement.figures[name] for judgement in judgements])
+            quartiles = np.percentile([h.figures[name] for h in self.human], [25, 50, 75])
+            rows.append(Comparison(name, label, unit, float(ours), *quartiles.tolist()))
+        return rows
+
+    def stuck_pieces(self, judgements: Sequence[Judgement]) -> list[str]:
+        """Those with a cycle that fills 32 tokens more than any in the training pieces."""
+        return [j.name for j in judgements if j.figures["cycle"] > self.stuck]
+
+    def copying_limit(self, name: str = "copied") -> float:
+        """The 95th percentile of what human excerpts have in common with the training pieces."""
+        return float(np.percentile([human.figures[name] for human in self.human], 95))
+
+    def summary(self, judgements: Sequence[Judgement]) -> dict[str, Any]:
+        """What a hundred pieces come to, as plain JSON values."""
+        return {
+            "pieces": len(judgements),
+            "human_excerpts": len(self.human),
+            "stuck_above": self.stuck,
+            "stuck": self.stuck_pieces(judgements),
+            **{
+                f"{name}_{which}": value
+                for name in ("copied", "copied_exactly")
+                for which, value in (
+                    ("limit", self.copying_limit(name)),
+                    ("longest", max(j.figures[name] for j in judgements)),
+                )
+            },
+            "figures": [
+                row._asdict() | {"natural": row.natural} for row in self.compare(judgements)
+            ],
+        }
+
+
+def excerpts(tokenizer: Tokenizer, name: str, ids: np.ndarray, length: int) -> list[Excerpt]:
+    """A piece cut into parts of `length` notes (tokens where there is no time), all of that length.
+
+    What is left over at the end is left out, but a piece that has only three quarters of the
+    length is taken whole.
+    """
+    if not isinstance(tokenizer, EventTokenizer):
+        parts = [ids[a : a + length] for a in range(0, len(ids), length)]
+        whole = [part for part in parts if len(part) >= length * 3 // 4]
+        return [Excerpt(name, part, tokenizer.decode(part)) for part in whole]
+    notes, found = tokenizer.decode(ids), []
+    for first in range(0, len(notes), length):
+        part = notes[first : first + length]
+        if len(part) >= length * 3 // 4:
+            moved = tuple(note._replace(onset=note.onset - part[0].onset) for note in part)
+            found.append(Excerpt(name, tokenizer.encode(Piece(name, moved)), moved))
+    return found
+
+
+def table(rows: Sequence[Comparison]) -> str:
+    """Figures as lines of text, human ones beside them.
+
+    >>> print(table([Comparison("copied", "passage copied", "notes", 7, 8, 9.5, 12)]))
+    figure                     ours   human   middle half
+    passage copied, notes      7.00    9.50    8.00-12.00   lower
+    """
+    wide = max(len(f"{row.label}, {row.unit}") for row in rows)
+    lines = [f"{'figure':{wide}}  {'ours':>8}{'human':>8}{'middle half':>14}"]
+    for row in rows:
+        verdict = "" if row.natural else "   higher" if row.ours > row.high else "   lower"
+        middle = f"{row.low:.2f}-{row.high:.2f}"
+        lines.append(
+            f"{f'{row.label}, {row.unit}':{wide}}  {row.ours:8.2f}{row.median:8.2f}{middle:>14}"
+            f"{verdict}"
+        )
+    return "\n".join(lines)

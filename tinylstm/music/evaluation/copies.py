@@ -1,0 +1,97 @@
+"""How much of a piece has been heard before: the longest passage that other music has too.
+
+A passage is copied in any key if it has the same intervals and the same times from note to note;
+exactly, if the pitches and durations are the same too. Both are counted in notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..notes import Note
+from .statistics import GRID
+
+_NOWHERE = -1  # between two pieces: no step of any piece is it
+
+
+class Passage(NamedTuple):
+    """What two pieces have in common."""
+
+    notes: int
+    source: str  # the piece in which it was found; "" if there is none
+    at: float  # where it begins there, in quarter notes
+    place: int  # where it begins in the piece that was asked about, in notes
+
+
+class Heard:
+    """All passages of some pieces, to look others up in.
+
+    >>> tune = [Note(i, 1, pitch) for i, pitch in enumerate([60, 64, 67, 65, 62, 59, 60])]
+    >>> heard = Heard([("tune", tune)])
+    >>> higher = [note._replace(pitch=note.pitch + 2) for note in tune[2:6]]
+    >>> heard.longest(higher)
+    Passage(notes=4, source='tune', at=2.0, place=0)
+    >>> heard.longest(higher, exactly=True).notes
+    1
+    """
+
+    def __init__(self, pieces: Iterable[tuple[str, Sequence[Note]]]) -> None:
+        self.names: list[str] = []
+        self._pieces: list[list[Note]] = []
+        moved: list[np.ndarray] = []
+        exact: list[np.ndarray] = []
+        starts, total = [], 0
+        for name, notes in pieces:
+            self.names.append(name)
+            self._pieces.append(_ordered(notes))
+            starts.append(total)
+            for steps, all_steps in ((_steps(notes), moved), (_steps(notes, True), exact)):
+                all_steps += [steps, np.array([_NOWHERE])]
+            total += max(len(notes), 1)
+        self._starts = np.array(starts)
+        self._steps = {False: np.concatenate(moved), True: np.concatenate(exact)}  # (N,) each
+
+    def longest(
+        self, notes: Sequence[Note], exactly: bool = False, but: Iterable[str] = ()
+    ) -> Passage:
+        """The longest passage of `notes` that one of the pieces has; pieces named in `but` do not
+        count.
+
+        The length of the common run that ends at each step of the corpus, kept up to date from one
+        step of the piece to the next: exact, in the product of the two lengths.
+        """
+        corpus = self._steps[exactly]
+        if but := set(but):
+            corpus = corpus.copy()
+            for name, start, end in zip(
+                self.names, self._starts, [*self._starts[1:], len(corpus)], strict=True
+            ):
+                corpus[start : end if name in but else start] = _NOWHERE
+        runs = np.zeros(len(corpus) + 1, np.int32)  # of the run that ends before each place
+        best, end, place = 0, 0, 0
+        for i, step in enumerate(_steps(notes, exactly)):
+            runs[1:] = np.where(corpus == step, runs[:-1] + 1, 0)
+            if (longest := int(runs.max())) > best:
+                best, end, place = longest, int(runs.argmax()), i + 1 - longest
+        if not best:
+            return Passage(min(len(notes), 1), "", 0.0, 0)
+        piece = int(np.searchsorted(self._starts, end - 1, side="right")) - 1
+        first = self._pieces[piece][end - best - self._starts[piece]]
+        return Passage(best + 1, self.names[piece], float(first.onset), place)
+
+
+def _ordered(notes: Sequence[Note]) -> list[Note]:
+    return sorted(notes, key=lambda note: (note.onset, note.program, note.pitch, note.duration))
+
+
+def _steps(notes: Sequence[Note], exactly: bool = False) -> np.ndarray:
+    """From each note to the next, as one number (N - 1,): interval and time; pitch and duration."""
+    rows = np.array([(n.pitch, n.onset * GRID, n.duration * GRID) for n in _ordered(notes)])
+    if len(rows) < 2:
+        return np.zeros(0, np.int64)
+    pitch, onset, duration = np.round(rows).astype(np.int64).T  # (N,) each
+    step = (np.diff(pitch) + 128) * 4096 + np.minimum(np.diff(onset), 4095)  # (N - 1,)
+    return (step * 4096 + np.minimum(duration[:-1], 4095)) * 128 + pitch[:-1] if exactly else step

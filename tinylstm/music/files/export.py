@@ -1,0 +1,165 @@
+"""A piece as a file of any kind: the suffix says which.
+
+``.mid`` is written by ourselves, ``.musicxml`` by music21, ``.wav`` by FluidSynth where that is
+installed, pictures by matplotlib. The page that plays it is in :mod:`tinylstm.page`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...files import FileError, replacing
+from ..notes import Note, Piece
+from . import write_midi
+
+SOUNDFONTS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
+RATE = 44_100  # samples a second
+LONGEST_WRITTEN = 16.0  # quarter notes
+KEYBOARDS = range(24)  # General MIDI's pianos, celesta to dulcimer, organs, accordions
+
+
+class NoSynthesizerError(FileError):
+    """There is no FluidSynth, or no sounds for it; the message says how to get them."""
+
+
+def write_piece(path: str | os.PathLike[str], piece: Piece) -> Path:
+    """Write a piece to a file of the kind that the suffix says; a crash leaves the old file whole.
+
+    Raises:
+        ValueError: no such kind of file, or no notes.
+        NoSynthesizerError: for a .wav, where FluidSynth or its sounds are missing.
+    """
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in WRITERS:
+        raise ValueError(f"cannot write {path}: the suffix must be one of {', '.join(WRITERS)}")
+    if not piece.notes:
+        raise ValueError(f"no notes to write to {path}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    WRITERS[kind](path, piece)
+    return path
+
+
+def _midi(path: Path, piece: Piece) -> None:
+    write_midi(path, piece.notes, piece.tempo, piece.time_signature)
+
+
+def _musicxml(path: Path, piece: Piece) -> None:
+    """A score, by way of MIDI files that music21 reads: it finds voices, bars, ties and triplets.
+
+    What a keyboard plays on both sides of the middle C stands on two staves with a brace. A score
+    knows sixteenths and triplets only, so times are rounded to these; and no notation for notes of
+    five bars and more at the end of a part, so they are cut.
+    """
+    from music21 import layout, metadata, stream, tempo
+
+    score = stream.Score()
+    for program in sorted({note.program for note in piece.notes}):
+        notes = [note for note in piece.notes if note.program == program]
+        hands = [[n for n in notes if n.pitch >= 60], [n for n in notes if n.pitch < 60]]
+        if program not in KEYBOARDS or not all(hands):
+            score.insert(0, _part(piece, notes))
+            continue
+        staves = [stream.PartStaff(), stream.PartStaff()]
+        for staff, hand in zip(staves, hands, strict=True):
+            for element in _part(piece, hand):
+                staff.insert(element.offset, element)
+            score.insert(0, staff)
+        score.insert(0, layout.StaffGroup(staves, symbol="brace"))
+    bars = max(len(part.getElementsByClass(stream.Measure)) for part in score.parts)
+    for place, part in enumerate(score.parts):
+        _lengthen(part, bars)
+        if place:  # the tempo is said once
+            part.remove(list(part[tempo.MetronomeMark]), recurse=True)
+    score.metadata = metadata.Metadata(title=piece.name, composer="tinylstm")
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(score.write("musicxml", str(Path(folder) / "piece.musicxml")))
+        with replacing(path) as stream_out:
+            stream_out.write(written.read_bytes())
+
+
+def _part(piece: Piece, notes: Sequence[Note]) -> Any:
+    """One staff with these of the piece's notes."""
+    from music21 import converter
+
+    with tempfile.TemporaryDirectory() as folder:
+        middle = Path(folder) / "part.mid"
+        short = tuple(n._replace(duration=min(n.duration, LONGEST_WRITTEN)) for n in notes)
+        _midi(middle, replace(piece, notes=short))
+        return converter.parse(str(middle), format="midi", forceSource=True).parts[0]
+
+
+def _lengthen(part: Any, bars: int) -> None:
+    """Rests to the end of the longest part: a score's parts must have equally many bars."""
+    from music21 import note, stream
+
+    have = list(part.getElementsByClass(stream.Measure))
+    have[-1].rightBarline = "final" if len(have) == bars else None
+    for number in range(len(have) + 1, bars + 1):
+        rest = note.Rest(quarterLength=have[0].barDuration.quarterLength)
+        rest.fullMeasure = True
+        measure = stream.Measure([rest], number=number)
+        measure.rightBarline = "final" if number == bars else None
+        part.append(measure)
+
+
+def _wav(path: Path, piece: Piece) -> None:
+    """Sound, by FluidSynth."""
+    synthesizer = shutil.which("fluidsynth")
+    if not synthesizer:
+        raise NoSynthesizerError(
+            f"cannot write {path}: there is no fluidsynth; install it with its sounds "
+            "(Debian: apt-get install fluidsynth timgm6mb-soundfont; macOS: brew install "
+            "fluid-synth), or write a .mid"
+        )
+    font = soundfont()
+    with tempfile.TemporaryDirectory() as folder:
+        middle, sound = Path(folder) / "piece.mid", Path(folder) / "piece.wav"
+        _midi(middle, piece)
+        command = [synthesizer, "-ni", "-q", "-r", str(RATE), "-F", str(sound)]
+        done = subprocess.run([*command, str(font), str(middle)], capture_output=True, text=True)
+        if done.returncode or not sound.exists():
+            raise NoSynthesizerError(f"cannot write {path}: fluidsynth says {done.stderr.strip()}")
+        with replacing(path) as stream:
+            stream.write(sound.read_bytes())
+
+
+def soundfont() -> Path:
+    """The sounds to play with: what TINYLSTM_SOUNDFONT names, or the first that is installed."""
+    named = os.environ.get("TINYLSTM_SOUNDFONT")
+    if named:
+        if not Path(named).is_file():
+            raise NoSynthesizerError(f"TINYLSTM_SOUNDFONT is {named}, which is no file")
+        return Path(named)
+    for folder in SOUNDFONTS:
+        for path in sorted(Path(folder).glob("*.sf[23]")):
+            return path
+    raise NoSynthesizerError(
+        f"fluidsynth has no sounds: there is no .sf2 file in {' or '.join(SOUNDFONTS)}; install "
+        "one (Debian: apt-get install timgm6mb-soundfont) or name one in TINYLSTM_SOUNDFONT"
+    )
+
+
+def _picture(path: Path, piece: Piece) -> None:
+    from ...plots import plot_roll
+
+    plot_roll(piece.notes, path, piece.name)
+
+
+WRITERS: dict[str, Callable[[Path, Piece], None]] = {
+    ".mid": _midi,
+    ".midi": _midi,
+    ".musicxml": _musicxml,
+    ".xml": _musicxml,
+    ".wav": _wav,
+    ".png": _picture,
+    ".svg": _picture,
+    ".pdf": _picture,
+}

@@ -1,0 +1,156 @@
+"""What music21 makes of a file when it builds a whole score of it: slow, and thorough.
+
+Notation (MusicXML, Humdrum, ABC, whatever else music21 reads) has no other way in; and the article
+read MIDI so, which `first_part_tokens` repeats.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..notes import DRUMS, SHORTEST, Note, Piece
+from .midi import UnreadableFileError, read_midi
+
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
+SCORE_SUFFIXES = (".musicxml", ".mxl", ".xml", ".krn", ".abc", ".mei")
+_VELOCITY = 64  # of notation without dynamics
+
+
+def read_music(path: str | os.PathLike[str], name: str | None = None) -> Piece:
+    """Every note of a file of any format that music21 reads: MIDI as events, the rest as a score.
+
+    Raises:
+        UnreadableFileError: it cannot be read, or there is not one note in it.
+    """
+    if Path(path).suffix.lower() in MIDI_SUFFIXES:
+        return read_midi(path, name)
+    return read_score(path, name)
+
+
+def read_score(path: str | os.PathLike[str], name: str | None = None) -> Piece:
+    """The notes of a written score: tied notes are one note, repeats are not played out.
+
+    A book of several tunes becomes one piece, tune after tune.
+
+    Raises:
+        UnreadableFileError: music21 cannot read it, or there is not one note in it.
+    """
+    path = Path(path)
+    score = _parse(path)
+    tunes = list(score.scores) if hasattr(score, "scores") else [score]
+    notes: list[Note] = []
+    sounding = 0
+    marks: dict[str, list[tuple[float, Any]]] = {"tempos": [], "time_signatures": [], "keys": []}
+    start = 0.0
+    for tune in tunes:
+        sounding += _count_notes(tune)
+        parts = list(tune.parts) or [tune]
+        for track, part in enumerate(parts):
+            notes += _part_notes(part, track, start)
+        for kind, time, value in _signatures(tune):
+            marks[kind].append((start + time, value))
+        start += float(tune.highestTime)
+    if not notes:
+        raise UnreadableFileError(path, "no notes in it", "remove the file, or export it again")
+    return Piece(
+        name=path.name if name is None else name,
+        notes=tuple(sorted(notes, key=lambda note: note.onset)),
+        notes_in_file=max(sounding, len(notes)),  # a tie may end that never began
+        tempos=tuple(sorted(set(marks["tempos"]))),
+        time_signatures=tuple(sorted(set(marks["time_signatures"]))),
+        keys=tuple(sorted(set(marks["keys"]))),
+        path=path,
+        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+
+
+def _parse(path: Path) -> Any:
+    from music21 import converter
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about names of instruments and the like
+            return converter.parse(path, forceSource=True)
+    except (Exception, RecursionError) as error:  # music21 raises whatever it stumbles over
+        why = str(error) or type(error).__name__
+        raise UnreadableFileError(path, f"music21 cannot read it ({why})") from error
+
+
+def _elements(stream: Any) -> Iterator[Any]:
+    """What sounds: notes and chords, but no chord symbols."""
+    from music21.harmony import Harmony
+
+    return (e for e in stream.flatten().notes if not isinstance(e, Harmony))
+
+
+def _count_notes(tune: Any) -> int:
+    """Notes that start to sound; a tied note starts once."""
+    return sum(
+        member.tie is None or member.tie.type in ("start", "let-ring")
+        for element in _elements(tune)
+        for member in (element.notes if element.isChord else [element])
+    )
+
+
+def _part_notes(part: Any, track: int, start: float) -> Iterator[Note]:
+    program = _program(part.getElementsByClass("Instrument").first())
+    part = part.stripTies()
+    for element in _elements(part):
+        onset = start + float(element.offset)
+        duration = float(element.quarterLength) or SHORTEST  # grace notes have none
+        for member in element.notes if element.isChord else [element]:
+            velocity = min(max(int(member.volume.velocity or _VELOCITY), 1), 127)
+            if hasattr(member, "pitch"):
+                pitch = min(max(int(member.pitch.midi), 0), 127)
+                yield Note(onset, duration, pitch, velocity, program, track)
+            else:
+                drum = getattr(member.storedInstrument, "percMapPitch", None)
+                pitch = drum or member.displayPitch().midi
+                yield Note(onset, duration, pitch, velocity, DRUMS, track)
+
+
+def _program(instrument: Any) -> int:
+    program = getattr(instrument, "midiProgram", None)
+    return program if isinstance(program, int) and 0 <= program <= 127 else 0
+
+
+def _signatures(tune: Any) -> Iterator[tuple[str, float, Any]]:
+    flat = tune.flatten()
+    for mark in flat.getElementsByClass("MetronomeMark"):
+        if speed := mark.getQuarterBPM():
+            yield "tempos", float(mark.offset), round(float(speed), 3)
+    for signature in flat.getElementsByClass("TimeSignature"):
+        value = (signature.numerator, signature.denominator)
+        yield "time_signatures", float(signature.offset), value
+    for key in flat.getElementsByClass("KeySignature"):
+        named = key if hasattr(key, "tonic") else key.asKey()
+        yield "keys", float(key.offset), f"{named.tonic.name} {named.mode}"
+
+
+def first_part_tokens(path: str | os.PathLike[str]) -> list[str]:
+    """The article's own reading: the first part that music21 makes of a file, note by note.
+
+    On many files that part is empty; then so is the list.
+
+    Raises:
+        UnreadableFileError: music21 cannot read the file.
+    """
+    from music21 import chord, instrument, note
+
+    score = _parse(Path(path))
+    try:
+        elements = instrument.partitionByInstrument(score).parts[0].recurse()
+    except (AttributeError, IndexError):  # no parts
+        elements = score.flatten().notes
+    tokens = []
+    for element in elements:
+        if isinstance(element, note.Note):
+            tokens.append(str(element.pitch))
+        elif isinstance(element, chord.Chord):
+            tokens.append(".".join(str(number) for number in element.normalOrder))
+    return tokens

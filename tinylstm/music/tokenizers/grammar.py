@@ -1,0 +1,135 @@
+"""Which token may follow which in the events alphabet, as two tables.
+
+    piece    = BOS note+ EOS
+    note     = [TimeShift+] [Family] Pitch [Velocity] Duration+
+             | [TimeShift+] Drum [Velocity] Duration+
+
+A time of more than four quarter notes takes several tokens, the longest first: tokens of eight
+whole bars may follow each other, one of fewer bars may follow them, and one below a bar comes last.
+So every time has one spelling. A Family names another instrument than the one that plays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import Enum, IntEnum
+
+import numpy as np
+
+
+class Kind(Enum):
+    """The kinds of token, by the names they are spelled with."""
+
+    BOS = "BOS"
+    EOS = "EOS"
+    SHIFT = "TimeShift"
+    DURATION = "Duration"
+    PITCH = "Pitch"
+    VELOCITY = "Velocity"
+    FAMILY = "Family"
+    DRUM = "Drum"
+
+
+class _After(IntEnum):
+    """What the last token was, as far as the next one depends on it."""
+
+    NOTHING = 0  # outside of a piece
+    BOS = 1
+    LONG_SHIFT = 2  # the longest there is
+    BAR_SHIFT = 3
+    SHORT_SHIFT = 4
+    FAMILY = 5
+    PITCH = 6  # or drum
+    VELOCITY = 7
+    LONG_DURATION = 8
+    BAR_DURATION = 9
+    SHORT_DURATION = 10
+    ANYTHING = 11  # a part of a piece, before a note
+
+
+class Grammar:
+    """The rules as tables: for each state, which tokens may come next, and what state they make.
+
+    A state is an integer. `start` is the one before BOS, `anywhere` one between two notes.
+
+    >>> from tinylstm.music.tokenizers.events import EventTokenizer
+    >>> tokenizer = EventTokenizer()
+    >>> grammar = tokenizer.grammar
+    >>> [tokenizer.vocabulary[i] for i in np.flatnonzero(grammar.allowed(grammar.start))]
+    ['BOS']
+    >>> state = grammar.step(grammar.start, tokenizer.bos)
+    >>> bool(grammar.allowed(state)[tokenizer.eos])  # no piece without a note
+    False
+    """
+
+    def __init__(self, tokens: Sequence[tuple[Kind, int]], bar: int, longest: int) -> None:
+        kinds = {kind for kind, _ in tokens}
+        families = max([1, *(value + 1 for kind, value in tokens if kind is Kind.FAMILY)])
+        shape = len(_After), families, len(tokens)
+        after = np.full(shape, -1, np.int32)  # (phases, families, V)
+        family = np.broadcast_to(np.arange(families)[:, None], shape[1:]).copy()  # (families, V)
+        for place, (kind, value) in enumerate(tokens):
+            for phase in _After:
+                if _may_follow(phase, kind, value, bar, Kind.VELOCITY in kinds):
+                    after[phase, :, place] = _phase(kind, value, bar, longest)
+            if kind is Kind.FAMILY:
+                family[:, place] = value
+                after[:, value, place] = -1
+            elif kind in (Kind.BOS, Kind.EOS):
+                family[:, place] = 0
+        self._next = np.where(after < 0, -1, after * families + family).reshape(-1, len(tokens))
+        self._allowed = self._next >= 0  # (states, V)
+        self.start = int(_After.NOTHING) * families
+        self.anywhere = int(_After.ANYTHING) * families
+
+    def allowed(self, state: int | np.ndarray) -> np.ndarray:
+        """Which tokens may come next: (V,) of bool for a state, (B, V) for states (B,)."""
+        return self._allowed[state]
+
+    def step(self, state: int | np.ndarray, token: int | np.ndarray) -> np.ndarray:
+        """The state after a token, or -1 if it may not come there; also for (B,) of both."""
+        return self._next[state, token]
+
+    def state_after(self, ids: Iterable[int], state: int | None = None) -> int:
+        """The state at the end of a sequence, such as a primer.
+
+        Raises:
+            ValueError: a token may not stand where it does.
+        """
+        now = self.anywhere if state is None else state
+        for place, token in enumerate(ids):
+            now = int(self._next[now, token])
+            if now < 0:
+                raise ValueError(f"token {token} cannot stand at place {place}")
+        return now
+
+
+def _phase(kind: Kind, value: int, bar: int, longest: int) -> _After:
+    """What a token makes of the state."""
+    if kind in (Kind.SHIFT, Kind.DURATION):
+        size = "SHORT" if value < bar else "BAR" if value < longest else "LONG"
+        return _After[f"{size}_{kind.name}"]
+    renamed = {Kind.EOS: _After.NOTHING, Kind.DRUM: _After.PITCH}
+    return renamed[kind] if kind in renamed else _After[kind.name]
+
+
+def _may_follow(after: _After, kind: Kind, value: int, bar: int, velocity: bool) -> bool:
+    """The grammar itself."""
+    inside_time = after.name.endswith(("SHIFT", "DURATION")) and not after.name.startswith("SHORT")
+    if inside_time and after.name.endswith(kind.name):
+        return after.name.startswith("LONG") or value < bar  # the same time goes on
+    if after is _After.NOTHING:
+        return kind is Kind.BOS
+    if after is _After.FAMILY:
+        return kind is Kind.PITCH
+    if after is _After.PITCH:
+        return kind is (Kind.VELOCITY if velocity else Kind.DURATION)
+    if after is _After.VELOCITY:
+        return kind is Kind.DURATION
+    if kind in (Kind.PITCH, Kind.DRUM, Kind.FAMILY):
+        return True
+    if after.name.endswith("SHIFT"):
+        return False
+    if kind is Kind.EOS:
+        return after is not _After.BOS
+    return kind is Kind.SHIFT or (kind is Kind.BOS and after is _After.ANYTHING)
