@@ -23,14 +23,14 @@ from tinylstm.layers import SimpleRNN
 GUESSING = 1 / 6  # the variance of the sum of two uniform numbers
 
 
-class MeanSquaredError:
+class MeanSquaredError(tl.Loss):
     """The mean of (y - target)^2: all that `fit` asks of a loss."""
 
     def count(self, targets: ndarray) -> int:
         return len(targets)
 
-    def forward(self, y: ndarray, targets: ndarray, count: int) -> tuple[float, Any]:
-        error = y - targets  # (B, 1)
+    def forward(self, y: ndarray, targets: ndarray, count: int | None = None) -> tuple[float, Any]:
+        error, count = y - targets, count or len(targets)  # (B, 1)
         return float((error**2).sum() / count), 2 * error / count
 
     def backward(self, cache: ndarray) -> ndarray:

@@ -26,13 +26,15 @@ LOWEST, KEYS = 21, 88
 Piece = list[list[int]]  # frames of MIDI pitches
 
 
-class FrameLoss:
+class FrameLoss(tl.Loss):
     """Binary cross-entropy summed over keys, for each frame that counts (padding is NaN)."""
 
     def count(self, targets: ndarray) -> int:
         return int((~np.isnan(targets[..., 0])).sum())
 
-    def forward(self, logits: ndarray, targets: ndarray, count: int) -> tuple[ndarray, Any]:
+    def forward(
+        self, logits: ndarray, targets: ndarray, count: int | None = None
+    ) -> tuple[ndarray, Any]:
         counts = ~np.isnan(targets[..., 0])  # (T, B)
         loss, cache = BinaryCrossentropy().forward(logits[counts], targets[counts], count)
         return loss, (cache, counts, logits)

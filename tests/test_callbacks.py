@@ -8,7 +8,7 @@ import pytest
 
 import tinylstm as tl
 from tinylstm.callbacks import TimeLimit
-from tinylstm.run import Run
+from tinylstm.training import Run
 
 
 def a_run(values, epochs=10):
@@ -74,7 +74,6 @@ def test_schedules():
     assert rate(1.0) == pytest.approx(0.2)
     shares = np.linspace(0.1, 1, 50)
     assert (np.diff([rate(s) for s in shares]) < 0).all()
-    assert tl.steps(1.0, at=(0.5,), by=0.5)(0.5) == 0.5
 
 
 def test_the_rate_is_set_before_every_batch():

@@ -390,12 +390,12 @@ REFUSED_ARGUMENTS = [
     (lambda: Dense(2, "elu"), f"Dense activation is 'elu': use one of {NAMES}"),
     (
         lambda: Bidirectional(Dense(2)),
-        "Bidirectional wants one of ['GRU', 'LSTM', 'SimpleRNN'], "
-        "got Dense(units=2, activation=None)",
+        "Bidirectional wants an LSTM, GRU or SimpleRNN, got Dense(units=2, activation=None)",
     ),
     (
         lambda: layer_from_config({"type": "Conv", "name": "c"}, {}),
-        f"unknown layer type 'Conv': known are {sorted(LAYERS)}",
+        f"unknown layer type 'Conv': known are {', '.join(sorted(LAYERS))}; for your own class, "
+        "import it and use tl.register",
     ),
     (
         lambda: layer_from_config({"type": "TiedDense", "name": "t", "embedding": "e"}, {}),

@@ -5,10 +5,12 @@ import re
 import numpy as np
 import pytest
 
+import tinylstm as tl
 from tinylstm.files import FileError, save_arrays
 from tinylstm.gradcheck import gradcheck
 from tinylstm.layers import (
     GRU,
+    LAYERS,
     LSTM,
     Activation,
     BatchNormalization,
@@ -266,3 +268,48 @@ def test_frozen_weights_give_the_same_numbers():
             step, final, _ = model.forward(x[t : t + 1], final)
     np.testing.assert_allclose(step[0], y[-1], rtol=1e-5)
     np.testing.assert_allclose(final[0][1], states[0][1], rtol=1e-5)
+
+
+def test_a_registered_layer_of_ones_own_is_saved_loaded_and_resumed(tmp_path):
+    @tl.register
+    class Scaled(tl.Layer):
+        config_names = ("factor",)
+
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+        def forward(self, x, state=None, rng=None):
+            return self.factor * x, (), None
+
+        def backward(self, dy, cache, grads, dstate=None):
+            return self.factor * dy, ()
+
+    class Stop(tl.Callback):
+        def on_batch_end(self, run, loss):
+            if run.step == 3:
+                raise KeyboardInterrupt
+
+    def run(*callbacks, **more):
+        model = Sequential([Embedding(5, 4), Scaled(2.0), LSTM(3, return_sequences=True), Dense(5)])
+        data = tl.Streams(tl.Tokens(np.arange(60) % 5, [0]), 2, 5)
+        keep = tl.ModelCheckpoint(tmp_path / "m.npz", "loss")
+        tl.fit(model, data, 2, callbacks=[keep, *callbacks], threads=1, **more)
+        return model
+
+    try:
+        whole = run()
+        with pytest.raises(KeyboardInterrupt):
+            run(Stop())
+        resumed = run(resume=tmp_path / "m.npz")
+        assert all((resumed.params[path] == p).all() for path, p in whole.params.items())
+        loaded = Sequential.load(tmp_path / "m.npz")
+        assert repr(loaded.layers[1]) == "Scaled(factor=2.0)"
+        ids = np.arange(6).reshape(3, 2) % 5
+        assert (loaded.forward(ids)[0] == whole.forward(ids)[0]).all()
+        with pytest.raises(ValueError, match="layer LSTM is registered already"):
+            tl.register(type("LSTM", (tl.Layer,), {}))
+    finally:
+        del LAYERS["Scaled"]
+    with pytest.raises(tl.FileError, match="unknown layer type 'Scaled'"):
+        Sequential.load(tmp_path / "m.npz")

@@ -110,16 +110,15 @@ def test_what_is_remembered_is_in_slots(kind):
 def test_several_threads_may_share_the_work():
     order = []
 
-    def spread(one, names):
-        for name in reversed(list(names)):
-            order.append(name)
-            one(name)
+    def each(work, names):
+        order.extend(reversed(list(names)))
+        return [work(name) for name in reversed(list(names))]
 
     params, plain = [{"a": np.ones(2), "b": np.ones(3)} for _ in range(2)]
     grads = {"a": np.full(2, 0.5), "b": np.full(3, 2.0)}
     optimizers = Adam(0.1), Adam(0.1)
     for _ in range(2):
-        optimizers[0].update(params, grads, spread)
+        optimizers[0].update(params, grads, each)
         optimizers[1].update(plain, grads)
     assert order == ["b", "a", "b", "a"] and optimizers[0].steps == 2
     assert all((params[name] == plain[name]).all() for name in plain)

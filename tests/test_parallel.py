@@ -6,6 +6,7 @@ from threadpoolctl import threadpool_info
 
 from tinylstm.data import Batch
 from tinylstm.layers import LSTM, BatchNormalization, Dense, Dropout, Embedding
+from tinylstm.layers.base import Layer
 from tinylstm.losses import BinaryCrossentropy, CategoricalCrossentropy, NotFiniteError
 from tinylstm.model import Sequential
 from tinylstm.parallel import Shards, usable_cores
@@ -110,3 +111,43 @@ def test_threads_must_be_at_least_one():
     with pytest.raises(ValueError, match="threads is 0"):
         Shards(model_of(Dense(7)), CategoricalCrossentropy(), 0)
     assert usable_cores() >= 1
+
+
+class LastStep(Layer):
+    """A layer of one's own that leaves out the time axis, without a `return_sequences`."""
+
+    def forward(self, x, state=None, rng=None):
+        return x[-1], (), len(x)
+
+    def backward(self, dy, cache, grads, dstate=None):
+        return np.concatenate([np.zeros((cache - 1, *dy.shape)), dy[None]]), ()
+
+
+def test_targets_are_cut_as_the_output_is():
+    model = Sequential([LSTM(4, return_sequences=True), LastStep(), Dense(3)], 2, dtype="float64")
+    x = np.random.default_rng(0).standard_normal((5, 4, 2))
+    batch = Batch(x, np.array([0, 1, 2, 1]), np.ones(4, bool), 4)
+    found = []
+    for threads in (1, 4):
+        with Shards(model, CategoricalCrossentropy(), threads) as shards:
+            loss, _, grads = shards.gradients(batch)
+            assert shards.evaluate(batch, None)[0] == pytest.approx(loss)
+            found.append((loss, grads["lstm_1.Wx"].copy()))
+    assert found[0][0] == pytest.approx(found[1][0])
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-12)
+
+
+def test_each_keeps_the_order_and_waits_for_all():
+    with Shards(Sequential([Dense(1)], 1), CategoricalCrossentropy(), 3) as shards:
+        assert shards.each(lambda item: item * item, range(8)) == [n * n for n in range(8)]
+        assert shards.each(str, []) == []
+        done = []
+
+        def work(item):
+            if item == 0:
+                raise ValueError("the first")
+            done.append(item)
+
+        with pytest.raises(ValueError, match="the first"):
+            shards.each(work, range(6))
+        assert sorted(done) == [1, 2, 4, 5]

@@ -19,7 +19,7 @@ import pytest
 import resumed
 
 import tinylstm as tl
-from tinylstm.run import Callback
+from tinylstm.training import Callback
 
 KILLS = int(os.environ.get("KILLS", "3"))
 

@@ -4,7 +4,7 @@ Read `functional.py` first: it follows a step forward and back. What is imported
 alone; music lives in `tinylstm.music`.
 """
 
-from .backend import set_backend
+from .backend import SlowerWarning, set_backend
 from .callbacks import (
     CSVLogger,
     EarlyStopping,
@@ -13,23 +13,31 @@ from .callbacks import (
     ProgressBar,
     TimeLimit,
     cosine,
-    steps,
 )
 from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .data import Batch, Streams, Tokens, Windows
 from .files import FileError
 from .gradcheck import gradcheck
-from .layers import LSTM, Dense, Dropout, Embedding, Layer, OneHot, ScaledInteger, TiedDense
-from .losses import CategoricalCrossentropy
+from .layers import (
+    LSTM,
+    Dense,
+    Dropout,
+    Embedding,
+    Layer,
+    OneHot,
+    ScaledInteger,
+    TiedDense,
+    register,
+)
+from .losses import CategoricalCrossentropy, Loss
 from .model import Sequential
 from .ngram import baselines, bigram_nats, ngram_nats, unigram_nats
 from .optimizers import SGD, Adam, RMSprop, clip_by_global_norm
 from .plots import plot_history, plot_roll
 from .presets import PRESETS, Preset
-from .run import Callback, DivergedError, History
-from .training import evaluate, fit
+from .training import Callback, DivergedError, History, evaluate, fit
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "LSTM",
@@ -50,6 +58,7 @@ __all__ = [
     "History",
     "Layer",
     "LearningRateScheduler",
+    "Loss",
     "ModelCheckpoint",
     "OneHot",
     "Preset",
@@ -57,6 +66,7 @@ __all__ = [
     "RMSprop",
     "ScaledInteger",
     "Sequential",
+    "SlowerWarning",
     "Streams",
     "TiedDense",
     "TimeLimit",
@@ -73,8 +83,8 @@ __all__ = [
     "ngram_nats",
     "plot_history",
     "plot_roll",
+    "register",
     "save_checkpoint",
     "set_backend",
-    "steps",
     "unigram_nats",
 ]

@@ -1,14 +1,17 @@
 """Which implementation runs: the textbook's, or its fast twin. Layers call these and cannot tell.
 
-A twin in `kernels/` has the name and the arguments of the textbook's function and gives the
-same numbers within rounding. It is used for float32 and float64 where Numba is there; for all else
-(complex numbers, a mixture of types), or after `set_backend("numpy")`, the textbook runs.
+A twin in `kernels/` has the name and the arguments of the textbook's function. It runs for float32
+and float64 where Numba is installed, and only while it gives the numbers of the definition as that
+stands in memory (twins.py compares them at first use). Otherwise the textbook runs: for complex
+numbers, after an edit, without Numba, or after `set_backend("numpy")`. Next: twins.py.
 """
 
+import importlib
 import os
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +23,11 @@ from . import functional
 BACKENDS = ("auto", "numpy", "numba")
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _chosen = os.environ.get("TINYLSTM_BACKEND", "auto")
+_warned: set[str] = set()  # names of the functions that a warning was given for
+
+
+class SlowerWarning(UserWarning):
+    """The textbook runs where a fast kernel could: the kernel is missing, or was not edited too."""
 
 
 def set_backend(name: str) -> str:
@@ -40,27 +48,27 @@ def set_backend(name: str) -> str:
 
 @cache
 def kernels() -> ModuleType | None:
-    """The module of fast twins, or None without Numba. Imported at first use: it takes a while."""
+    """The module of fast twins, or None if it cannot be imported; imported at first use."""
     try:
-        from . import kernels as twins
-    except ImportError:
+        return importlib.import_module(".kernels", __package__)
+    except Exception as error:
+        why = f"the fast kernels cannot be imported ({type(error).__name__}: {error})"
+        _warn(why, "Install numba, or silence this")
         return None
-    return twins
 
 
-def twins_for(*arrays: ndarray) -> Any:
-    """The kernels if they can work on these arrays, else the textbook."""
-    dtype = arrays[0].dtype
+def kernels_for(*arrays: ndarray) -> ModuleType | None:
+    """The kernels if they are wanted and can work on these arrays."""
     if _chosen == "numpy":
-        return functional
-    if dtype in FLOATS and all(array.dtype == dtype for array in arrays):
-        twins = kernels()
-        if twins is not None:
-            return twins
+        return None
+    dtype = arrays[0].dtype
+    fits = dtype in FLOATS and all(array.dtype == dtype for array in arrays)
+    if fits and (twins := kernels()) is not None:
+        return twins
     if _chosen == "numba":
         kinds = sorted({str(array.dtype) for array in arrays})
         raise ValueError(f"backend 'numba' has no kernel for {kinds}: use 'auto', or install numba")
-    return functional
+    return None
 
 
 def frozen_weights(weights: Iterable[ndarray]) -> AbstractContextManager[None]:
@@ -71,44 +79,80 @@ def frozen_weights(weights: Iterable[ndarray]) -> AbstractContextManager[None]:
 
 def lstm_forward(x: ndarray, h0: ndarray, c0: ndarray, Wx: ndarray, *others: Any) -> Any:
     """See `functional.lstm_forward`."""
-    return twins_for(x, h0, c0, Wx).lstm_forward(x, h0, c0, Wx, *others)
+    return _run("lstm_forward", (x, h0, c0, Wx), x, h0, c0, Wx, *others)
 
 
 def lstm_backward(dout: ndarray, dhT: ndarray, dcT: ndarray, cache: Any, *grads: Any) -> Any:
     """See `functional.lstm_backward`."""
-    return twins_for(dout, dhT, dcT, cache.x, *grads).lstm_backward(dout, dhT, dcT, cache, *grads)
+    arrays = dout, dhT, dcT, cache.x, *grads
+    return _run("lstm_backward", arrays, dout, dhT, dcT, cache, *grads)
 
 
 def softmax_cross_entropy_forward(logits: ndarray, targets: ndarray, count: int) -> Any:
     """See `functional.softmax_cross_entropy_forward`."""
-    return twins_for(logits).softmax_cross_entropy_forward(logits, targets, count)
+    return _run("softmax_cross_entropy_forward", (logits,), logits, targets, count)
 
 
 def softmax_cross_entropy_backward(p: ndarray, targets: ndarray, count: int) -> Any:
     """See `functional.softmax_cross_entropy_backward`."""
-    return twins_for(p).softmax_cross_entropy_backward(p, targets, count)
+    return _run("softmax_cross_entropy_backward", (p,), p, targets, count)
 
 
 def matmul(a: ndarray, b: ndarray) -> ndarray:
-    """a @ b, (N, K) times (K, M); a twin writes it into memory that is used again at every step."""
-    twins = twins_for(a, b)
-    return a @ b if twins is functional else twins.matmul(a, b)
+    """a @ b, (N, K) times (K, M); the kernels' own reuses memory from step to step."""
+    twins = kernels_for(a, b)
+    return a @ b if twins is None else twins.matmul(a, b)
 
 
 def add_rows(table: ndarray, ids: ndarray, rows: ndarray) -> None:
     """table[ids[i]] += rows[i] for every i, repeated ids included; changes the table in place."""
-    twins = twins_for(table, rows)
-    if twins is functional:
-        np.add.at(table, ids, rows)
-    else:
-        twins.add_rows(table, ids, rows)
+    twins = kernels_for(table, rows)
+    (np.add.at if twins is None else twins.add_rows)(table, ids, rows)
 
 
-def optimizer_step(optimizer: Any, p: ndarray, g: ndarray, slots: list[ndarray]) -> None:
-    """`optimizer.step(p, g, *slots)`, or a twin of it that makes no temporary arrays."""
-    twins = twins_for(p, g)
-    twin = None if twins is functional else twins.optimizer_twin(optimizer)
-    if twin is None:
-        optimizer.step(p, g, *slots)
-    else:
-        twin(p, g, *slots)
+def optimizer_step(optimizer: Any, p: ndarray, g: ndarray) -> Callable[..., None]:
+    """`optimizer.step`, or its twin, which makes no temporary arrays: a function (p, g, *slots)."""
+    if (twins := kernels_for(p, g)) is None:
+        return optimizer.step
+    steps = twins.OPTIMIZER_STEPS
+    names = [f"{kind.__module__}.{kind.__name__}" for kind in type(optimizer).__mro__]
+    twin = next((steps[name] for name in names if name in steps), None)
+    if twin is not None:
+        from .twins import optimizer_differs
+
+        name = f"{type(optimizer).__name__}.step"
+        if _trusted(name, twin, optimizer_differs(optimizer, twin, p.dtype)):
+            return partial(twin, optimizer)
+    return optimizer.step
+
+
+def _run(name: str, arrays: tuple[Any, ...], *args: Any) -> Any:
+    """The function of that name: the kernel if it fits the arrays and equals the definition."""
+    twins = kernels_for(*arrays)
+    if twins is not None:
+        from .twins import function_differs
+
+        twin = getattr(twins, name)
+        if _trusted(f"functional.{name}", twin, function_differs(name, twin, args)):
+            return twin(*args)
+    return getattr(functional, name)(*args)
+
+
+def _trusted(name: str, twin: Any, difference: str) -> bool:
+    """Whether there is no difference; else warn, once for each name, or raise under "numba"."""
+    if not difference:
+        _warned.discard(name)
+        return True
+    file = f"kernels/{twin.__module__.split('.')[-1]}.py"
+    why = f"{name} no longer gives what its fast twin in {file} gives ({difference})"
+    if _chosen == "numba":
+        raise ValueError(f"{why}: port the change to {file}, or use backend 'auto' or 'numpy'")
+    if name not in _warned:
+        _warned.add(name)
+        _warn(why, f"Port the change to {file}, or silence this")
+    return False
+
+
+def _warn(why: str, advice: str) -> None:
+    message = f"{why}: the textbook runs, more slowly. {advice} with set_backend('numpy')."
+    warnings.warn(message, SlowerWarning, stacklevel=5)

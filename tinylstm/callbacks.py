@@ -1,4 +1,7 @@
-"""What watches a run: progress, checkpoints, early stopping, schedules, a log. Keras's names."""
+"""Callbacks: progress bar, checkpoints, early stopping, schedules, a log. The names are Keras's.
+
+Next: checkpoint.py.
+"""
 
 import csv
 import glob
@@ -17,37 +20,36 @@ import numpy as np
 from .checkpoint import save_checkpoint
 from .files import FileError, replacing
 from .model import Arrays
-from .run import Callback, Run
+from .resume import progress
+from .training import Callback, Run
 
 
 class ProgressBar(Callback):
-    """A bar for the whole run with the running loss and the time left, and a line for each epoch.
+    """A bar for the whole run, with the loss and the time left, and a line for each epoch.
 
-    baselines: names and cross-entropies in nats a token to print beside the losses, such as
-    `tinylstm.baselines` counts. tokens_per_note: then all is in bits a note as well, which can be
-    compared between alphabets.
+    baselines: names and cross-entropies, in nats per token, to print beside the losses (see
+    `tinylstm.baselines`). tokens_per_note: prints all losses in bits per note too, which can be
+    compared between tokenizers.
     """
 
     def __init__(
         self, baselines: Mapping[str, float] | None = None, tokens_per_note: float | None = None
     ):
         self.baselines = dict(baselines or {})
-        self.units = {"nats a token": (1.0, 3)}
+        self.units = {"nats per token": (1.0, 3)}
         if tokens_per_note is not None:
-            self.units["bits a note"] = (tokens_per_note / math.log(2), 2)
+            self.units["bits per note"] = (tokens_per_note / math.log(2), 2)
         self.bar: Any = None
 
     def on_train_begin(self, run: Run) -> None:
         from tqdm import tqdm
 
         form = "{percentage:3.0f}%|{bar:24}| {elapsed} so far, {remaining} left{postfix}"
-        total = run.epochs * run.steps_per_epoch
-        self.bar = tqdm(
-            total=total, initial=run.step, bar_format=form, mininterval=0.2, disable=None
-        )
+        options = {"bar_format": form, "mininterval": 0.2, "disable": None}
+        self.bar = tqdm(total=run.epochs * run.steps_per_epoch, initial=run.step, **options)
         self.begin, self.first = time.monotonic(), run.step
         if run.step:
-            self.bar.write(f"going on after {len(run.history)} epochs, at step {run.step}")
+            self.bar.write(f"resumed after {len(run.history)} epochs, at step {run.step}")
         names = ["train", "valid", *self.baselines]
         columns = "".join(f"{name:>8}" for name in names)
         wide = len(columns)
@@ -78,13 +80,13 @@ class ProgressBar(Callback):
 
 
 class ModelCheckpoint(Callback):
-    """Keeps on disk the best weights so far, by `monitor`, and all that the run needs to go on.
+    """Keeps the best weights so far on disk, by `monitor`, and all that a run needs to go on.
 
-    The file is written when an epoch was the best so far, `every` so many seconds, and at the end,
-    also of an interrupted run, but not of one that has diverged: the last good one stays then.
-    `fit(..., resume=path)` goes on from it. At the end the model gets the best weights back, and
-    the file is left with these alone. A file that cannot be written is an error before training and
-    at its end, and a warning in between. `extra` is what `save_checkpoint` takes.
+    The file is written after an epoch that was the best so far, every `every` seconds, and at the
+    end, also when the run is interrupted. When a run diverges, the last good file stays.
+    `fit(..., resume=path)` goes on from it. At the end the model gets the best weights, and the
+    file holds only these. If the file cannot be written, that is an error before training and at
+    its end, and a warning in between. `extra` is passed to `save_checkpoint`.
     """
 
     def __init__(
@@ -102,15 +104,14 @@ class ModelCheckpoint(Callback):
         if run.resumed and run.history:
             self.weights = run.resumed.model.weights
         self.last = time.monotonic()
-        try:  # a folder that cannot be written is told of now, not in an hour
+        try:  # a folder that cannot be written is reported before training starts
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path.parent):
                 pass
         except OSError as error:
             raise FileError(f"cannot write {self.path}: {error.strerror or error}") from error
-        unfinished = f".{glob.escape(self.path.name)}.*"
-        for stale in self.path.parent.glob(unfinished):  # of a run that was killed
-            stale.unlink(missing_ok=True)
+        for stale in self.path.parent.glob(f".{glob.escape(self.path.name)}.*"):
+            stale.unlink(missing_ok=True)  # left by a run that was killed
 
     def on_batch_end(self, run: Run, loss: float) -> None:
         if time.monotonic() - self.last >= self.every:
@@ -134,7 +135,7 @@ class ModelCheckpoint(Callback):
                 run.model.set_weights(self.weights)
 
     def try_to_save(self, run: Run) -> None:
-        """Save; a full disk is no reason to lose what is in memory, it may have room again."""
+        """Save, or warn and train on: a disk that is full now may have room later."""
         try:
             self.save(run)
         except FileError as error:
@@ -142,7 +143,7 @@ class ModelCheckpoint(Callback):
             self.last = time.monotonic()
 
     def save(self, run: Run) -> None:
-        """Write the checkpoint, unless the weights are no numbers: the next step will tell."""
+        """Write the checkpoint; skip if the weights are not finite: the next step raises."""
         if not finite(run.model.weights):
             return
         save_checkpoint(
@@ -150,22 +151,22 @@ class ModelCheckpoint(Callback):
             run.model,
             history=run.history,
             weights=self.weights or None,
-            progress=run.progress(),
+            progress=progress(run),
             **self.extra,
         )
         self.saved, self.last = True, time.monotonic()
 
 
 def finite(weights: Arrays) -> bool:
-    """Whether all weights are numbers."""
+    """Whether no weight is NaN or infinite."""
     return all(bool(np.isfinite(array).all()) for array in weights.values())
 
 
 class EarlyStopping(Callback):
     """Ends the run when `monitor` has not improved for `patience` epochs.
 
-    restore_best_weights: give the model back, at the end, those of its best epoch. They are kept in
-    memory alone: a run that is to go on after a crash has its best weights from `ModelCheckpoint`.
+    restore_best_weights: the model ends with the weights of its best epoch. They are kept in memory
+    only; to keep them through a crash, use `ModelCheckpoint`.
     """
 
     def __init__(
@@ -177,7 +178,7 @@ class EarlyStopping(Callback):
         self.weights: Arrays = {}
 
     def on_train_begin(self, run: Run) -> None:
-        if run.history:  # killed between the epoch that was the last and the end of the run
+        if run.history:  # resumed: the last epoch may have been the one to stop after
             self.on_epoch_end(run)
 
     def on_epoch_end(self, run: Run) -> None:
@@ -193,7 +194,7 @@ class EarlyStopping(Callback):
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate before every batch: `schedule` maps the share done to it."""
+    """Sets the learning rate before every batch: `schedule` maps the fraction done to it."""
 
     def __init__(self, schedule: Callable[[float], float]):
         self.schedule = schedule
@@ -207,7 +208,7 @@ class LearningRateScheduler(Callback):
 
 
 def cosine(peak: float, warmup: float = 0.02, floor: float = 0.02) -> Callable[[float], float]:
-    """A schedule: up in a line over the share `warmup`, then down half a cosine to floor * peak.
+    """A schedule: linear warm-up over the fraction `warmup`, then half a cosine to floor * peak.
 
     >>> rate = cosine(1.0, warmup=0.1, floor=0.0)
     >>> [round(rate(share), 3) for share in (0.05, 0.1, 0.55, 1.0)]
@@ -223,19 +224,8 @@ def cosine(peak: float, warmup: float = 0.02, floor: float = 0.02) -> Callable[[
     return rate
 
 
-def steps(
-    rate: float, at: tuple[float, ...] = (0.5, 0.75), by: float = 0.1
-) -> Callable[[float], float]:
-    """A schedule: the rate is multiplied by `by` at each of these shares of the run.
-
-    >>> [round(steps(1.0)(share), 3) for share in (0.0, 0.5, 0.9)]
-    [1.0, 0.1, 0.01]
-    """
-    return lambda share: rate * by ** sum(share >= cut for cut in at)
-
-
 class CSVLogger(Callback):
-    """One line an epoch in a .csv file, which is whole at any time."""
+    """A .csv file with one line per epoch, rewritten atomically."""
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
@@ -250,7 +240,7 @@ class CSVLogger(Callback):
 
 
 class TimeLimit(Callback):
-    """Ends the run after the epoch in which it has trained for `seconds`."""
+    """Ends the run after the first epoch that reaches `seconds` of training."""
 
     def __init__(self, seconds: float):
         self.seconds = seconds

@@ -1,71 +1,16 @@
-"""One file for all that a trained model needs, and for all that an unfinished run needs to go on.
+"""Save and load: one .npz file for a trained model, and for a run that is to go on.
 
-An .npz archive of plain arrays and one JSON text; reading it runs no code from it. Arrays whose
-name has no slash are the weights to use, the best so far; those below `run/` belong to the run.
+Plain arrays and one JSON text; reading it runs no code. Arrays whose name has no slash are the
+weights to use, the best so far; those below `run/` belong to the unfinished run. Next: resume.py.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .files import FileError, load_arrays, save_arrays
-from .layers import State
+from .files import FileError, load_arrays
 from .model import Arrays, Sequential
-
-
-@dataclass
-class Progress:
-    """Where a run stands. Randomness and the order of the data follow from the counters.
-
-    recipe: what must be the same for the run to go on. epoch: epochs done; batch: batches done in
-    the epoch after those; step: batches in all. sums: of the losses, tokens, norms and seconds in
-    that epoch. weights, slots, states: the network's, the optimizer's, and those that the next
-    batch begins with. A finished run keeps none of the three.
-    """
-
-    recipe: dict[str, Any] = field(default_factory=dict)
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    optimizer_steps: int = 0
-    learning_rate: float = 0.0
-    finished: bool = False
-    weights: Arrays = field(default_factory=dict)
-    slots: dict[str, Arrays] = field(default_factory=dict)
-    states: list[State] | None = None
-
-    def arrays(self) -> Arrays:
-        """The last three, by names such as run/weights/lstm_1.Wh, run/slots/m/lstm_1.Wh."""
-        found = {f"run/weights/{path}": array for path, array in self.weights.items()}
-        for slot, arrays in self.slots.items():
-            found |= {f"run/slots/{slot}/{path}": array for path, array in arrays.items()}
-        for i, state in enumerate(self.states or []):
-            found |= {f"run/states/{i}/{j}": array for j, array in enumerate(state)}
-        return found
-
-    def description(self) -> dict[str, Any]:
-        """The rest, as plain data."""
-        plain = {k: v for k, v in vars(self).items() if k not in ("weights", "slots", "states")}
-        return plain | {"layers": None if self.states is None else len(self.states)}
-
-    @classmethod
-    def restore(cls, description: dict[str, Any], arrays: Arrays) -> "Progress":
-        """The inverse of `arrays` and `description`."""
-        description = dict(description)
-        layers = description.pop("layers")
-        self = cls(**description)
-        states: dict[int, list[Any]] = {i: [] for i in range(layers or 0)}
-        for name, array in arrays.items():
-            match name.split("/"):
-                case ["run", "weights", path]:
-                    self.weights[path] = array
-                case ["run", "slots", slot, path]:
-                    self.slots.setdefault(slot, {})[path] = array
-                case ["run", "states", i, _]:
-                    states[int(i)].append(array)
-        self.states = None if layers is None else [tuple(states[i]) for i in range(layers)]
-        return self
+from .resume import Progress
 
 
 @dataclass
@@ -88,9 +33,10 @@ def save_checkpoint(
     weights: Arrays | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Write a checkpoint beside `path`, then rename it: a crash leaves the old file or the new one.
+    """Write a checkpoint; a crash leaves the old file or the new one.
 
     weights: those to keep, if not the model's own. progress: so that a run can go on from here.
+    tokenizer, history, settings: plain data, returned by `load_checkpoint`.
 
     >>> import tempfile
     >>> from tinylstm.layers import LSTM
@@ -99,18 +45,10 @@ def save_checkpoint(
     >>> load_checkpoint(path).settings
     {'temperature': 0.9}
     """
-    arrays = dict(model.weights if weights is None else weights)
-    description: dict[str, Any] = {
-        "format": "tinylstm 1",
-        "model": model.config(),
-        "tokenizer": tokenizer,
-        "history": history or [],
-        "settings": settings or {},
-    }
-    if progress is not None:
-        arrays |= progress.arrays()
-        description["run"] = progress.description()
-    save_arrays(path, arrays, description)
+    run = {} if progress is None else {"run": progress.description()}
+    arrays = (model.weights if weights is None else weights) | (progress or Progress()).arrays()
+    plain = {"tokenizer": tokenizer, "history": history or [], "settings": settings or {}}
+    model.save(path, arrays, **plain, **run)
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:

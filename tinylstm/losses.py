@@ -1,18 +1,40 @@
 """Losses: from the network's output and the targets to one number and its gradient.
 
-The contract: `forward(y, targets, count) -> (loss, cache)`, `backward(cache) -> dy`.
-`count` is what the sum is divided by; a shard passes `count(targets)` of the whole batch, so
-that the losses and gradients of the shards add up to the batch's. `L2` is a loss of the parameters
-alone. Next: optimizers.py.
+`Loss` is the contract; your own follows it. `L2` is a loss of the parameters alone.
+Next: optimizers.py.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
 
 from . import backend
 from .functional import sigmoid
+
+
+class Loss:
+    """The contract of a loss, which your own can follow too (`gradcheck` and `fit` take it):
+
+        forward(y, targets, count) -> (loss, cache)      the sum over the targets, divided by count
+        backward(cache) -> dy                            its gradient with respect to y
+        count(targets) -> number                         what the whole batch's sum is divided by
+
+    y: the network's output, (T, B, V) or (B, V). A shard of a batch passes the count of the whole
+    batch, so that the losses and gradients of all shards add up to the batch's.
+    """
+
+    def count(self, targets: ndarray) -> int:
+        """The number of targets that enter the mean."""
+        return targets.size
+
+    def forward(self, y: ndarray, targets: ndarray, count: int | None = None) -> Any:
+        """The loss () and what `backward` needs. Raises ValueError for what does not fit."""
+        raise NotImplementedError
+
+    def backward(self, cache: Any) -> ndarray:
+        """The gradient of the loss with respect to y, in y's shape."""
+        raise NotImplementedError
 
 
 class CrossEntropyCache(NamedTuple):
@@ -23,7 +45,7 @@ class CrossEntropyCache(NamedTuple):
     divisor: int
 
 
-class CategoricalCrossentropy:
+class CategoricalCrossentropy(Loss):
     """The mean of -log p[target] in nats, from logits (..., V).
 
     Targets are class numbers (...), where a negative one is left out of the loss and of its mean,
@@ -100,7 +122,7 @@ class BinaryCrossEntropyCache(NamedTuple):
     divisor: int
 
 
-class BinaryCrossentropy:
+class BinaryCrossentropy(Loss):
     """The mean of -t log p - (1 - t) log(1 - p), with p = sigmoid(logits): each output answers a
     question of its own, such as whether a key of the piano is down. Logits and targets (..., V),
     targets in [0, 1]; the mean is over all of them.
@@ -110,10 +132,6 @@ class BinaryCrossentropy:
     >>> float(round(loss, 4)), criterion.backward(cache).shape
     (0.6931, (1, 1, 88))
     """
-
-    def count(self, targets: ndarray) -> int:
-        """The number of targets that enter the mean."""
-        return targets.size
 
     def forward(
         self, logits: ndarray, targets: ndarray, count: int | None = None
@@ -136,7 +154,7 @@ class BinaryCrossentropy:
     def backward(self, cache: BinaryCrossEntropyCache) -> ndarray:
         """The gradient of the loss with respect to the logits, (..., V)."""
         p, targets, divisor = cache
-        # loss = sum of (log(1 + exp(z)) - t z) / count, and the slope of log(1 + exp(z)) is p
+        # loss = sum of (log(1 + exp(z)) - t z) / count, and the derivative of log(1 + exp(z)) is p
         return (p - targets.astype(p.dtype)) / divisor  # (..., V)
 
 
@@ -185,7 +203,7 @@ class NotFiniteError(ValueError):
 
 
 def check_loss(loss: ndarray, logits: ndarray) -> ndarray:
-    """The loss, or NotFiniteError: one number tells, so that a good step reads no array twice."""
+    """The loss, or NotFiniteError. Checking the loss avoids scanning every array at a good step."""
     if not np.isfinite(loss):
         bad = np.argwhere(~np.isfinite(logits))
         index = tuple(bad[0].tolist()) if len(bad) else ()

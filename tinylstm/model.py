@@ -212,9 +212,10 @@ class Sequential:
         for path, array in own.items():
             array[...] = weights[path]
 
-    def save(self, path: str | Path, **extra: Any) -> None:
-        """Write weights and configuration (and `extra`, plain data) to one .npz file."""
-        save_arrays(path, self.weights, {"format": "tinylstm 1", "model": self.config(), **extra})
+    def save(self, path: str | Path, arrays: Arrays | None = None, **extra: Any) -> None:
+        """Write configuration, weights (or other `arrays`) and `extra`, plain data, to an .npz."""
+        description = {"format": "tinylstm 1", "model": self.config(), **extra}
+        save_arrays(path, self.weights if arrays is None else arrays, description)
 
     @classmethod
     def load(cls, path: str | Path) -> "Sequential":

@@ -4,7 +4,7 @@
 one array the shape of the parameter for each name, and `steps`; both go into a checkpoint.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy import ndarray
 from . import backend
 
 Arrays = dict[str, ndarray]
-Spread = Callable[[Callable[[str], None], list[str]], None]
+Each = Callable[[Callable[[str], None], Iterable[str]], Iterable[None]]  # as Python's `map`
 
 
 class Optimizer:
@@ -48,10 +48,10 @@ class Optimizer:
         """The constructor's arguments, as plain data."""
         return {name: getattr(self, name) for name in self.config_names}
 
-    def update(self, params: Arrays, grads: Arrays, spread: Spread | None = None) -> None:
+    def update(self, params: Arrays, grads: Arrays, each: Each = map) -> None:
         """One step downhill: changes `params` (and the optimizer's memory) in place.
 
-        spread: calls a function on every name, for several threads; by default one after another.
+        each: calls a function for every name; `Shards.each` does so in several threads.
         """
         if params.keys() != grads.keys():
             names = sorted(params.keys() ^ grads.keys())
@@ -66,19 +66,16 @@ class Optimizer:
                     memory[name] = np.zeros_like(params[name])
 
         def one(name: str) -> None:
-            slots = [self.slots[slot][name] for slot in self.slot_names]
-            backend.optimizer_step(self, params[name], grads[name], slots)
+            p, g = params[name], grads[name]
+            step = backend.optimizer_step(self, p, g)  # the one below, or its fast twin
+            step(p, g, *(self.slots[slot][name] for slot in self.slot_names))
             if self.ema_momentum is not None:
                 # a = momentum * a + (1 - momentum) * p, with less momentum in the first steps
                 a, momentum = self.averages[name], min(self.ema_momentum, 1 - 9 / (self.steps + 8))
                 a *= momentum
-                a += (1 - momentum) * params[name]
+                a += (1 - momentum) * p
 
-        if spread is None:
-            for name in params:
-                one(name)
-        else:
-            spread(one, list(params))
+        list(each(one, params))
 
     def step(self, p: ndarray, g: ndarray, *slots: ndarray) -> None:
         """Update one parameter p and its slots in place, given its gradient g."""

@@ -1,11 +1,11 @@
 """One idea: cut the batch into shards, run the whole net on each, and add the gradients.
 
-Each shard has a thread of its own and waits for nobody until the gradients are added, in a fixed
-order: results depend on the number of shards, never on timing. Kernels and one-thread BLAS release
-Python's lock, so that threads are enough; the same cut would serve processes on several machines.
+Each shard has its own thread, and threads meet only to add the gradients, in a fixed order: results
+depend on the number of shards, never on timing. Kernels and one-thread BLAS release Python's lock,
+so threads are enough. Next: generate.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,11 +14,12 @@ from numpy import ndarray
 
 from .data import Batch
 from .layers import State
+from .losses import Loss
 from .model import Arrays, Sequential
 
 
 def usable_cores() -> int:
-    """Cores that this process may use, by affinity and by the container's limits."""
+    """Cores that this process may use: affinity and container limits count."""
     import joblib
 
     return int(joblib.cpu_count())
@@ -27,8 +28,8 @@ def usable_cores() -> int:
 class Shards:
     """Runs a model on batches, `threads` shards at a time. Use it in a `with` block.
 
-    threads: by default the usable cores. While the block lasts BLAS keeps to one thread for each
-    shard; afterwards it has its old setting again.
+    threads: by default the usable cores. Inside the block BLAS uses one thread for each shard; its
+    old setting is restored after.
 
     >>> from tinylstm.data import Batch
     >>> from tinylstm.layers import LSTM, Dense, Embedding
@@ -41,7 +42,7 @@ class Shards:
     (1.6, (5,))
     """
 
-    def __init__(self, model: Sequential, loss: Any, threads: int | None = None):
+    def __init__(self, model: Sequential, loss: Loss, threads: int | None = None):
         if threads is not None and threads < 1:
             raise ValueError(f"threads is {threads}: use at least 1")
         self.model, self.loss = model, loss
@@ -73,25 +74,24 @@ class Shards:
         count = max(self.loss.count(batch.targets), 1)
 
         def work(shard: int) -> tuple[float, list[State], Any]:
-            part, before = self.part(batch, states, *cuts[shard])
-            grads = self.grads[shard]
+            grads, (a, b) = self.grads[shard], cuts[shard]
             for grad in grads.values():
                 grad.fill(0)
             rng = np.random.Generator(np.random.SFC64([*(seed or [0]), shard]))
-            y, after, caches = self.model.forward(part.x, before, rng)
-            value, cache = self.loss.forward(y, part.targets, count)
+            y, after, caches = self.model.forward(batch.x[:, a:b], part(states, a, b), rng)
+            value, cache = self.loss.forward(y, targets(batch, y, a, b), count)
             self.model.backward(self.loss.backward(cache), caches, grads)
             return float(value), after, caches if self.model.statistics else None
 
         with self.model.frozen():
-            results = self.each(work, len(cuts))
+            results = self.each(work, range(len(cuts)))
         total = self.grads[0]
 
         def add(path: str) -> None:
             for grads in self.grads[1 : len(cuts)]:  # in this order, whichever thread does it
                 total[path] += grads[path]
 
-        self.spread(add, list(total))
+        self.each(add, total)
         for _, _, caches in results:
             if caches is not None:
                 self.model.update_statistics(caches)
@@ -103,48 +103,45 @@ class Shards:
         cuts, count = self.cuts(batch), max(self.loss.count(batch.targets), 1)
 
         def work(shard: int) -> tuple[float, list[State]]:
-            part, before = self.part(batch, states, *cuts[shard])
-            y, after, _ = self.model.forward(part.x, before)
-            return float(self.loss.forward(y, part.targets, count)[0]), after
+            a, b = cuts[shard]
+            y, after, _ = self.model.forward(batch.x[:, a:b], part(states, a, b))
+            return float(self.loss.forward(y, targets(batch, y, a, b), count)[0]), after
 
         with self.model.frozen():
-            results = self.each(work, len(cuts))
+            results = self.each(work, range(len(cuts)))
         return sum(value for value, _ in results), joined([after for _, after in results])
 
-    def each(self, work: Callable[[int], Any], shards: int) -> list[Any]:
-        """work(0), work(1), ... at the same time; the first in this thread."""
-        others = [self.pool.submit(work, shard) for shard in range(1, shards)]
+    def each(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        """`[work(item) for item in items]`, dealt out to the threads; this one takes its share."""
+        items = list(items)
+        n = max(min(self.threads, len(items)), 1)
+
+        def some(thread: int) -> list[Any]:
+            return [work(item) for item in items[thread::n]]
+
+        others = [self.pool.submit(some, thread) for thread in range(1, n)]
         try:
-            return [work(0), *(other.result() for other in others)]
-        finally:  # an error in one shard must not leave another at work on the same arrays
+            done = [some(0), *(other.result() for other in others)]
+        finally:  # an error in one thread must not leave another at work on the same arrays
             for other in others:
                 other.exception()
-
-    def spread(self, work: Callable[[str], None], names: list[str]) -> None:
-        """work(name) for every name, dealt out to the threads; the order must not matter."""
-
-        def some(thread: int) -> None:
-            for name in names[thread :: self.threads]:
-                work(name)
-
-        self.each(some, self.threads)
+        return [done[i % n][i // n] for i in range(len(items))]
 
     def cuts(self, batch: Batch) -> list[tuple[int, int]]:
-        """Where each shard begins and ends in the batch: as equal as can be."""
+        """Where each shard begins and ends in the batch, as evenly as possible."""
         B = batch.x.shape[1]
         n = min(self.threads, B)
         return [(B * i // n, B * (i + 1) // n) for i in range(n)]
 
-    def part(
-        self, batch: Batch, states: list[State] | None, a: int, b: int
-    ) -> tuple[Batch, list[State] | None]:
-        """Sequences a to b of a batch and of its states."""
-        every_step = all(getattr(layer, "return_sequences", True) for layer in self.model.layers)
-        targets = batch.targets[:, a:b] if every_step else batch.targets[a:b]
-        part = Batch(batch.x[:, a:b], targets, batch.reset[a:b], batch.tokens)
-        if states is None:
-            return part, None
-        return part, [tuple(array[a:b] for array in state) for state in states]
+
+def part(states: list[State] | None, a: int, b: int) -> list[State] | None:
+    """The states of sequences a to b."""
+    return states and [tuple(array[a:b] for array in state) for state in states]
+
+
+def targets(batch: Batch, y: ndarray, a: int, b: int) -> ndarray:
+    """The targets of sequences a to b: of every step if the output y is (T, B, V), else (B, V)."""
+    return batch.targets[:, a:b] if y.ndim > 2 else batch.targets[a:b]
 
 
 def joined(states: list[list[State]]) -> list[State]:

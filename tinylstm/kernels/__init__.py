@@ -28,9 +28,9 @@ if not _before:
         config.CACHE_DIR = str(_folder)
 try:
     from .elementwise import (
+        OPTIMIZER_STEPS,
         add_rows,
         matmul,
-        optimizer_twin,
         softmax_cross_entropy_backward,
         softmax_cross_entropy_forward,
     )
@@ -39,12 +39,12 @@ finally:
     config.CACHE_DIR = _before
 
 __all__ = [
+    "OPTIMIZER_STEPS",
     "add_rows",
     "frozen_weights",
     "lstm_backward",
     "lstm_forward",
     "matmul",
-    "optimizer_twin",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
 ]

@@ -4,7 +4,6 @@ Why this is fast: each passes over its numbers once and makes no temporary array
 write and read a new array for every operator in the formula.
 """
 
-from collections.abc import Callable
 from math import log, sqrt
 from typing import Any
 
@@ -114,25 +113,35 @@ def add_rows(table: ndarray, ids: ndarray, rows: ndarray) -> None:
     )
 
 
-def optimizer_twin(optimizer: Any) -> Callable[..., None] | None:
-    """A function of (p, g, *slots) that does what `optimizer.step` does, or None for a stranger."""
-    o, kind = optimizer, f"{type(optimizer).__module__}.{type(optimizer).__name__}"
-    if kind == "tinylstm.optimizers.SGD":
-        kernel: Any = _sgd
-        numbers = [o.learning_rate, o.momentum]
-    elif kind == "tinylstm.optimizers.RMSprop":
-        kernel, numbers = _rmsprop, [o.learning_rate, o.rho, 1 - o.rho, o.epsilon]
-    elif kind == "tinylstm.optimizers.Adam":
-        rate = o.learning_rate * (1 - o.beta_2**o.steps) ** 0.5 / (1 - o.beta_1**o.steps)
-        kernel = _adam
-        numbers = [rate, o.beta_1, 1 - o.beta_1, o.beta_2, 1 - o.beta_2, o.epsilon]
+def sgd_step(optimizer: Any, p: ndarray, g: ndarray, *slots: ndarray) -> None:
+    """See `optimizers.SGD.step`."""
+    _step(_sgd, optimizer, [p, g, *slots], optimizer.learning_rate, optimizer.momentum)
+
+
+def rmsprop_step(optimizer: Any, p: ndarray, g: ndarray, *slots: ndarray) -> None:
+    """See `optimizers.RMSprop.step`."""
+    rate, rho = optimizer.learning_rate, optimizer.rho
+    _step(_rmsprop, optimizer, [p, g, *slots], rate, rho, 1 - rho, optimizer.epsilon)
+
+
+def adam_step(optimizer: Any, p: ndarray, g: ndarray, *slots: ndarray) -> None:
+    """See `optimizers.Adam.step`."""
+    b1, b2, t = optimizer.beta_1, optimizer.beta_2, optimizer.steps
+    rate = optimizer.learning_rate * (1 - b2**t) ** 0.5 / (1 - b1**t)
+    _step(_adam, optimizer, [p, g, *slots], rate, b1, 1 - b1, b2, 1 - b2, optimizer.epsilon)
+
+
+def _step(kernel: Any, optimizer: Any, arrays: list[ndarray], *numbers: float) -> None:
+    """Run a kernel on flat arrays; the textbook where one of them cannot be seen as flat."""
+    if all(array.flags.c_contiguous for array in arrays):
+        kind = arrays[0].dtype.type
+        kernel(*(array.reshape(-1) for array in arrays), *map(kind, numbers))
     else:
-        return None
+        optimizer.step(*arrays)
 
-    def step(p: ndarray, g: ndarray, *slots: ndarray) -> None:
-        if not all(array.flags.c_contiguous for array in (p, g, *slots)):
-            return optimizer.step(p, g, *slots)
-        flat = (array.reshape(-1) for array in (p, g, *slots))
-        return kernel(*flat, *(p.dtype.type(number) for number in numbers))
 
-    return step
+OPTIMIZER_STEPS = {  # the classes, and the twins of their `step`
+    "tinylstm.optimizers.SGD": sgd_step,
+    "tinylstm.optimizers.RMSprop": rmsprop_step,
+    "tinylstm.optimizers.Adam": adam_step,
+}

@@ -15,7 +15,7 @@ Arrays are time-major: (T, B, features), or (T, B) for token ids. Sizes as in fu
 Next: dense.py, the shortest layers with weights; then sequences.py, the ones with memory.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy import ndarray
@@ -24,7 +24,33 @@ State = tuple[ndarray, ...]
 Grads = dict[str, ndarray]  # parameter name: its gradient, which backward adds to
 Rng = np.random.Generator | None  # the source of randomness in training, None in use
 Forward = tuple[ndarray, State, Any]  # (y, final state, cache)
+L = TypeVar("L", bound="Layer")
 Backward = tuple[Any, State]  # (dx, or None for ids; gradient of the initial state)
+
+
+LAYERS: dict[str, "type[Layer]"] = {}  # the classes that a file may name
+
+
+def register(kind: type[L]) -> type[L]:
+    """Make a layer class loadable: `Sequential.load` and resumed runs find it under its name.
+
+    For classes of your own, as a decorator. Raises ValueError if another class has that name.
+
+    >>> @register
+    ... class Halve(Layer):
+    ...     def forward(self, x, state=None, rng=None):
+    ...         return x / 2, (), None
+    ...
+    ...     def backward(self, dy, cache, grads, dstate=None):
+    ...         return dy / 2, ()
+    >>> layer_from_config({"type": "Halve", "name": "halve_1"}, {})
+    Halve()
+    """
+    before = LAYERS.get(kind.__name__, kind)
+    if (before.__module__, before.__qualname__) != (kind.__module__, kind.__qualname__):
+        raise ValueError(f"a layer {kind.__name__} is registered already: {before}; rename yours")
+    LAYERS[kind.__name__] = kind
+    return kind
 
 
 class Layer:
@@ -71,6 +97,19 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
+
+
+def layer_from_config(entry: dict[str, Any], earlier: dict[str, Layer]) -> Layer:
+    """The layer of one entry of a model's `config()`; `earlier` are those before it, by name."""
+    config = dict(entry)
+    kind, name = config.pop("type"), config.pop("name")
+    if kind not in LAYERS:
+        known = ", ".join(sorted(LAYERS))
+        raise ValueError(f"unknown layer type {kind!r}: known are {known}; for your own class, "
+                         "import it and use tl.register")  # fmt: skip
+    layer = LAYERS[kind].from_config(config, earlier)
+    layer.name = name
+    return layer
 
 
 def check_input(layer: Layer, x: ndarray, size: int | None, sequence: bool = False) -> None:

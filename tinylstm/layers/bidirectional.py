@@ -5,10 +5,18 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .base import Backward, Forward, Grads, Layer, Rng, State, check_input, check_state
-from .sequences import GRU, LSTM, Recurrent, SimpleRNN
-
-RECURRENT: dict[str, type[Recurrent]] = {kind.__name__: kind for kind in (LSTM, GRU, SimpleRNN)}
+from .base import (
+    Backward,
+    Forward,
+    Grads,
+    Layer,
+    Rng,
+    State,
+    check_input,
+    check_state,
+    layer_from_config,
+)
+from .sequences import Recurrent
 
 
 class Bidirectional(Layer):
@@ -17,6 +25,7 @@ class Bidirectional(Layer):
     Its state is that of the reader from the front, then that of the reader from the end. A sequence
     cannot be cut into chunks: the second reader begins at the end. (M. Schuster, K. Paliwal, 1997)
 
+    >>> from tinylstm.layers import LSTM
     >>> layer = Bidirectional(LSTM(4, return_sequences=True))
     >>> layer.build(3, np.random.default_rng(0), np.float64)
     8
@@ -27,7 +36,7 @@ class Bidirectional(Layer):
     def __init__(self, layer: Recurrent):
         super().__init__()
         if not isinstance(layer, Recurrent):
-            raise ValueError(f"Bidirectional wants one of {sorted(RECURRENT)}, got {layer!r}")
+            raise ValueError(f"Bidirectional wants an LSTM, GRU or SimpleRNN, got {layer!r}")
         kind = type(layer)
         self.readers: dict[str, Recurrent] = {
             "forward": kind(**layer.config()),
@@ -42,8 +51,7 @@ class Bidirectional(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], earlier: dict[str, Layer]) -> Layer:
-        inner = dict(config["layer"])
-        return cls(RECURRENT[inner.pop("type")](**inner))
+        return cls(layer_from_config({"name": "", **config["layer"]}, earlier))  # type: ignore[arg-type]
 
     def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
         self.dtype, outputs = np.dtype(dtype), 0
