@@ -17,7 +17,6 @@ from typing import Any
 
 import tinylstm as tl
 from tinylstm import music
-from tinylstm.commands import train
 from tinylstm.files import replacing
 from tinylstm.music.evaluation.compare import Excerpt, Judge
 
@@ -40,6 +39,15 @@ def arguments() -> argparse.Namespace:
     add("--length", type=int, default=500, help="notes, or the article's tokens")
     add("--out", type=Path, default=HERE.parent / "docs" / "hundred.md")
     return parser.parse_args()
+
+
+def train(midi: Path, path: Path, name: str = "default", epochs: int | None = None) -> None:
+    """Train a preset on a folder, into the checkpoint `path`."""
+    preset = tl.PRESETS[name]
+    tokenizer = music.tokenizer_for(preset)
+    corpus = music.load_corpus(midi, tokenizer, transpositions=preset.transpositions)
+    model = tl.Sequential(preset.layers(len(corpus.tokenizer)))
+    music.fit_preset(preset, model, corpus, path, epochs)
 
 
 class Composer:
@@ -187,7 +195,7 @@ def main() -> None:
             found["temperatures"] = sweep(composer, args.temperatures)
     if args.only in (None, "article"):
         if not args.article.exists():
-            train(args.midi, args.article, preset="article", epochs=args.article_epochs)
+            train(args.midi, args.article, "article", args.article_epochs)
         found["article"] = compose_and_judge(Composer(args.article, args), music.Sampling(0))
     with replacing(results) as stream:
         stream.write(json.dumps(found, indent=1).encode())

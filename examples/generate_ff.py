@@ -1,9 +1,9 @@
-"""Compose a new piece with a network that train_ff.py has trained.
+"""Compose a new piece with a network that train_ff.py trained.
 
 python examples/generate_ff.py out/model.npz --seed 7
 python examples/generate_ff.py out/model.npz --primer some.mid --temperature 0.8 --out new.mid
 
-`tinylstm compose` does more: lengths in bars, top-p, scores, sound, a page with a report.
+`tinylstm compose` does more: lengths in bars, top-p, scores, sound, and a page that plays it.
 """
 
 import argparse
@@ -20,7 +20,7 @@ def main() -> None:
     add = parser.add_argument
     add("checkpoint", type=Path, help="the .npz file that training wrote")
     add("--notes", type=int, default=500, help="how many (default 500)")
-    add("--temperature", type=float, help="above 1 is wilder, 0 always likeliest")
+    add("--temperature", type=float, help="above 1 is wilder, 0 takes the most likely token")
     add("--seed", type=int, default=0, help="same seed, same piece (default 0)")
     add("--primer", help="a MIDI file to continue")
     add("--out", type=Path, help="the .mid to write (default: song-SEED.mid beside the checkpoint)")

@@ -1,4 +1,4 @@
-"""The command line: train, compose, gradcheck, bench; exit codes and what a program reads."""
+"""The command line: train, compose, gradcheck, bench; exit codes and the JSON for programs."""
 
 import json
 import re
@@ -111,12 +111,12 @@ def test_compose_goes_on_from_a_primer(trained, folder, tmp_path):
         (["compose", "nowhere.npz"], 1, "nowhere.npz"),
         (["compose", "MODEL", "--temperature", "-1"], 1, "temperature is -1"),
         (["compose", "MODEL", "--length", "3 pages"], 1, "length is '3 pages'"),
-        (["compose", "MODEL", "--bars", "4"], 2, "--bars says how much of --primer"),
+        (["compose", "MODEL", "--bars", "4"], 2, "--bars shortens --primer"),
         (["compose", "MODEL", "--primer", "nowhere.mid"], 1, "nowhere.mid"),
         (["compose", "MODEL", "--length", "9 notes", "--out", "OUT/a.xyz"], 1, "suffix"),
         (["compose"], 2, "Missing argument"),
         (["train", "nowhere"], 1, "nowhere"),
-        (["train", "SONGS", "--preset", "slow"], 1, "preset is 'slow'"),
+        (["train", "SONGS", "--preset", "slow"], 2, "'slow' is not one of 'quick', 'default'"),
         (["train", "SONGS", "--epochs", "0"], 2, "epochs"),
         (["sing"], 2, "No such command"),
     ],

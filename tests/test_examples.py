@@ -40,10 +40,10 @@ def songs(tmp_path_factory):
 
 
 @pytest.mark.parametrize("tokenizer", ["events", "article"])
-def test_the_main_job(songs, tmp_path, tokenizer):
+def test_the_default_training_run(songs, tmp_path, tokenizer):
     arguments = ["--midi", songs, "--out", tmp_path, "--preset", "quick", "--epochs", 1]
     out = run("train_ff.py", *arguments, "--tokenizer", tokenizer, "--notes", 20)
-    assert "5-gram" in out and "bits a note" in out
+    assert "5-gram" in out and "bits per note" in out
     assert {p.name for p in tmp_path.iterdir()} == {"model.npz", "song.mid", "song.png", "loss.png"}
     again = run("generate_ff.py", tmp_path / "model.npz", "--notes", 20, "--seed", 1)
     assert ".mid" in again
@@ -82,3 +82,13 @@ def test_two_puzzles(tmp_path):
     assert "guessing 0.1667" in out and (tmp_path / "a.png").exists()
     out = run("copy_memory.py", "--silence", 2, "--epochs", 1, "--out", tmp_path / "b.png")
     assert "letters are right" in out and (tmp_path / "b.png").exists()
+
+
+def test_a_planted_bug_is_found_by_the_check_and_trained_by_fit():
+    out = run("break_the_backward.py", 3)
+    assert "The check found it." in out and "SlowerWarning: functional.lstm_backward" in out
+    whole, broken = [
+        line.split() for line in out.splitlines() if line[:2] == "1." or line[:2] == "0."
+    ]
+    assert len(whole) == len(broken) == 6 and whole[0] != broken[0] and whole[-1] != broken[-1]
+    assert "df = dc * c_prev" in run("break_the_backward.py")

@@ -1,7 +1,7 @@
 """The commands: train, compose, inspect, gradcheck, bench. Each reads its arguments and calls the
-library, as the files in examples/ do: those are the readable way, these the quick one.
+library, as the files in examples/ do.
 
-Exit codes: 0 done, 1 could not be done (the message says why), 2 wrong arguments, 130 interrupted.
+Exit codes: 0 done, 1 failed (the message says why), 2 wrong arguments, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ import json
 import runpy
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from tinylstm import __version__
+from tinylstm import PRESETS, __version__
 
 if TYPE_CHECKING:
     from tinylstm.music.corpus.report import Report
 
-JSON = click.option(
-    "--json", "json_path", type=click.Path(path_type=Path), help="Write the numbers here."
-)
+FILE = click.Path(path_type=Path)
+PIANO_OR_ALL = click.Choice(["piano", "all"])
+ALPHABETS = click.Choice(["events", "article"])
+JSON = click.option("--json", "json_path", type=FILE, help="Write the numbers here.")
 PASSED_ON = {"ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -56,55 +57,64 @@ def main() -> None:
     tinylstm train my_songs                learn from it, into out/
     tinylstm compose out/model.npz         new pieces, and a page that plays them
 
-    Completion of these words by the shell: eval "$(_TINYLSTM_COMPLETE=bash_source tinylstm)", or
-    zsh_source, or fish_source.
+    Shell completion: eval "$(_TINYLSTM_COMPLETE=bash_source tinylstm)", or zsh_source, or
+    fish_source.
     """
 
 
 @main.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=FILE)
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="default", show_default=True)
+@click.option("--tokenizer", type=ALPHABETS, help="Default: the preset's.")
+@click.option("--instruments", type=PIANO_OR_ALL, default="piano", show_default=True)
 @click.option(
-    "--preset", default="default", show_default=True, help="quick, default, best, article."
-)
-@click.option(
-    "--tokenizer", type=click.Choice(["events", "article"]), help="The preset's if left out."
-)
-@click.option(
-    "--instruments", type=click.Choice(["piano", "all"]), default="piano", show_default=True
-)
-@click.option(
-    "--epochs", type=click.IntRange(1), help="Passes over the music; the preset's if left out."
+    "--epochs", type=click.IntRange(1), help="Passes over the music. Default: the preset's."
 )
 @click.option("--seed", default=0, show_default=True, help="Same seed, same network.")
 @click.option("--resume", is_flag=True, help="Go on from the network in --out, if there is one.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
+@click.option("--out", type=FILE, default=Path("out"), show_default=True)
 @JSON
-def train(folder: Path, out: Path, json_path: Path | None, **options: Any) -> None:
-    """Learn from the music in FOLDER; the network is in model.npz in the folder --out.
+def train(
+    folder: Path,
+    preset: str,
+    tokenizer: str | None,
+    instruments: Literal["piano", "all"],
+    epochs: int | None,
+    seed: int,
+    resume: bool,
+    out: Path,
+    json_path: Path | None,
+) -> None:
+    """Train on the music in FOLDER; writes the network to model.npz in the folder --out.
 
     \b
     tinylstm train my_songs --preset quick
     tinylstm train my_songs --resume         go on after Ctrl-C
     """
-    from tinylstm.commands import train
+    import tinylstm as tl
+    from tinylstm import music
 
-    path = out / "model.npz"
-    try:
-        history = train(folder, path, **options)
+    path, chosen = out / "model.npz", tl.PRESETS[preset]
+    try:  # the steps of examples/train_ff.py
+        alphabet = music.tokenizer_for(chosen, tokenizer, instruments)
+        corpus = music.load_corpus(folder, alphabet, transpositions=chosen.transpositions)
+        model = tl.Sequential(chosen.layers(len(corpus.tokenizer)), seed=seed)
+        print(corpus.report, model.summary(), sep="\n")
+        history = music.fit_preset(chosen, model, corpus, path, epochs, seed, resume)
     except KeyboardInterrupt:
         click.echo(f"\ninterrupted; {path} has the best network so far, if there is one.", err=True)
         raise
-    _write(json_path, {"checkpoint": str(path), "history": history})
+    _write_json(json_path, {"checkpoint": str(path), "history": history})
     click.echo(f"{path}: the network. Compose: tinylstm compose {path}")
 
 
 @main.command()
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=FILE)
 @click.option(
     "--length",
     default="500 notes",
     show_default=True,
-    help='"500 notes", "32 bars", "90 seconds", or "free": until the network ends it.',
+    help='"500 notes", "32 bars", "90 seconds", or "free": until the network ends the piece.',
 )
 @click.option("--seed", default=0, show_default=True, help="Same seed, same piece.")
 @click.option(
@@ -112,37 +122,48 @@ def train(folder: Path, out: Path, json_path: Path | None, **options: Any) -> No
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="How many pieces, with this seed and those after it.",
+    help="How many pieces: seeds --seed, --seed + 1, ...",
 )
 @click.option(
     "--temperature",
     type=float,
-    help="Above 1 wilder, below 1 safer, 0 always the likeliest; the preset's if left out.",
+    help="Above 1 is wilder, below 1 safer, 0 takes the most likely token. Default: the preset's.",
 )
-@click.option("--top-k", default=0, help="Only the k likeliest tokens; 0: all.")
+@click.option("--top-k", default=0, help="Keep the k most likely tokens; 0 keeps all.")
+@click.option("--top-p", default=1.0, help="Keep the smallest set of tokens that sums to p.")
 @click.option(
-    "--top-p", default=1.0, help="Only the likeliest that have this probability together."
+    "--min-p", default=0.0, help="Minimum probability, as a fraction of the most likely token's."
 )
-@click.option("--min-p", default=0.0, help="Only tokens so likely, as a share of the likeliest.")
-@click.option("--max-repeat", default=0, help="Tokens that a cycle may fill; 0: any number.")
-@click.option("--primer", type=click.Path(path_type=Path), help="A file with music to continue.")
-@click.option("--bars", type=click.IntRange(1), help="How much of the primer is read; else all.")
-@click.option("--drop-primer", is_flag=True, help="Leave the primer out of what is written.")
+@click.option("--max-repeat", default=0, help="Most tokens that a cycle may fill; 0: no limit.")
+@click.option("--primer", type=FILE, help="A music file to continue.")
+@click.option("--bars", type=click.IntRange(1), help="Read only the first bars of the primer.")
+@click.option("--drop-primer", is_flag=True, help="Write only the new notes, not the primer.")
 @click.option(
     "--midi",
-    type=click.Path(path_type=Path),
-    help="The folder that was trained on: report on copies, beside human pieces.",
+    type=FILE,
+    help="The folder trained on: reports statistics and copies, beside human pieces.",
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FILE,
     multiple=True,
-    help="What to write: .mid .musicxml .wav .png .html; may be given again. "
+    help="A file to write: .mid .musicxml .wav .png .html; repeatable, the suffix sets the format. "
     "Default: song-SEED.mid and song-SEED.html beside the checkpoint.",
 )
 @JSON
 def compose(
-    checkpoint: Path, out: tuple[Path, ...], json_path: Path | None, **options: Any
+    checkpoint: Path,
+    length: str,
+    seed: int,
+    takes: int,
+    temperature: float | None,
+    primer: Path | None,
+    bars: int | None,
+    drop_primer: bool,
+    midi: Path | None,
+    out: tuple[Path, ...],
+    json_path: Path | None,
+    **sampling: Any,
 ) -> None:
     """Compose pieces with the network in CHECKPOINT, the model.npz that training wrote.
 
@@ -151,29 +172,59 @@ def compose(
     tinylstm compose out/model.npz --primer some.mid --bars 4 --length "16 bars" --out new.mid
     tinylstm compose out/model.npz --midi my_songs --out song.wav --out song.musicxml
     """
-    from tinylstm.commands import compose
+    import tinylstm as tl
+    from tinylstm import music
+    from tinylstm.music.evaluation import judge_takes, table
+    from tinylstm.music.files import read_music
+    from tinylstm.music.files.export import write_piece
 
-    if options["bars"] and not options["primer"]:
-        raise click.UsageError('--bars says how much of --primer is read; see --length "8 bars"')
-    summary = compose(checkpoint, out, **options)
-    click.echo(summary.pop("text"))
-    _write(json_path, summary)
+    if bars and not primer:
+        raise click.UsageError('--bars shortens --primer; for the new piece use --length "8 bars"')
+    loaded = tl.load_checkpoint(checkpoint)
+    if temperature is None:
+        temperature = loaded.settings.get("temperature", 1.0)
+    how = music.Sampling(temperature, **sampling)
+    start, seeds = read_music(primer) if primer else None, range(seed, seed + takes)
+    made = music.compose_takes(loaded, seeds, length, how, start, bars, not drop_primer)
+    judge, judgements = judge_takes(loaded, midi, made) if midi else (None, [])
+    out = out or tuple(checkpoint.with_name(f"song-{seed}{kind}") for kind in (".mid", ".html"))
+    written: list[Path] = []
+    for path in out:
+        if path.suffix.lower() in (".html", ".htm"):
+            from tinylstm.page import write_page
+
+            written.append(write_page(path, made, loaded, judge, judgements))
+        else:  # one file for each take
+            for take in made:
+                name = path if takes == 1 else path.with_stem(f"{path.stem}-{take.seed}")
+                written.append(write_piece(name, take.piece()))
+    click.echo("\n".join(f"seed {take.seed}: {len(take.notes)} notes" for take in made))
+    if judge:
+        click.echo(table(judge.compare(judgements)))
+    for judgement in judgements:
+        click.echo(f"{judgement.name}: longest passage in common is with {judgement.source}")
+    click.echo("\n".join(f"wrote {path}" for path in written))
+    summary = {
+        "takes": [{"seed": t.seed, "notes": len(t.notes), "tempo": t.tempo} for t in made],
+        "sampling": vars(how),
+        "files": [str(path) for path in written],
+        "judgements": [judgement._asdict() for judgement in judgements],
+    }
+    _write_json(json_path, summary)
 
 
 @main.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=FILE)
 @JSON
 @click.option(
     "--picture",
-    type=click.Path(path_type=Path),
+    type=FILE,
     default=Path("inspect.png"),
     show_default=True,
     help="Write the picture here; the suffix says in which format.",
 )
-@click.option("--tokenizer", type=click.Choice(["events", "article"]), default="events")
-@click.option(
-    "--instruments", type=click.Choice(["piano", "all"]), default="all", show_default=True
-)
+@click.option("--tokenizer", type=ALPHABETS, default="events")
+@click.option("--instruments", type=PIANO_OR_ALL, default="all", show_default=True)
 @click.option("--limit", type=float, default=60.0, show_default=True, help="Seconds for each file.")
 def inspect(
     folder: Path,
@@ -183,7 +234,7 @@ def inspect(
     instruments: str,
     limit: float,
 ) -> None:
-    """Report on the music in FOLDER: what is kept, what is skipped and why, what is twice there.
+    """Report on the music in FOLDER: what is kept, what is skipped and why, and duplicates.
 
     \b
     tinylstm inspect my_songs --json report.json
@@ -195,9 +246,9 @@ def inspect(
     try:
         corpus = load_corpus(folder, kind(instruments=instruments), limit=limit)
     except EmptyCorpusError as error:
-        _tell(error.report, json_path)
+        _report(error.report, json_path)
         raise
-    _tell(corpus.report, json_path)
+    _report(corpus.report, json_path)
     click.echo(f"\n{corpus.report}")
     passage = repeated_passage(corpus)
     click.echo(f"longest repeated passage: {passage[0] if passage else 'none'}")
@@ -205,17 +256,17 @@ def inspect(
     click.echo(f"picture: {picture}")
 
 
-def _tell(report: Report | None, json_path: Path | None) -> None:
-    """Print what became of every file, and write it down if there is a path to write to."""
+def _report(report: Report | None, json_path: Path | None) -> None:
+    """Print what became of every file, and write it to the path, if one is given."""
     from tinylstm.music.corpus.inspect import summary
 
     if report is not None:
         click.echo(report.table())
-        _write(json_path, summary(report))
+        _write_json(json_path, summary(report))
 
 
-def _write(path: Path | None, values: object) -> None:
-    """Write plain values as JSON, if there is a path to write to."""
+def _write_json(path: Path | None, values: object) -> None:
+    """Write plain values as JSON to the path, if one is given."""
     from tinylstm.files import replacing
 
     if path:
@@ -240,7 +291,7 @@ def gradcheck(arguments: tuple[str, ...]) -> None:
 @main.command(context_settings=PASSED_ON)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def bench(arguments: tuple[str, ...]) -> None:
-    """Measure how fast it is, beside its peers: benchmarks/run.py of a checkout.
+    """Measure the speed beside PyTorch and Keras: runs benchmarks/run.py of a checkout.
 
     \b
     tinylstm bench train_step                one row
@@ -249,8 +300,8 @@ def bench(arguments: tuple[str, ...]) -> None:
     script = Path(__file__).resolve().parent.parent / "benchmarks" / "run.py"
     if not script.exists():
         raise click.ClickException(
-            f"{script} is not there: benchmarks are in the project's checkout, not in the "
-            "installed package; run them from there"
+            f"{script} does not exist: benchmarks come with the project's checkout, not with the "
+            "installed package; run them there"
         )
     sys.argv = [str(script), *arguments]
     runpy.run_path(str(script), run_name="__main__")

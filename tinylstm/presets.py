@@ -1,7 +1,7 @@
-"""Recipes for the main job: network, data, optimizer and their reasons, by name.
+"""Presets for training on music: network, data, optimizer, and why, under one name.
 
 They were chosen by measurement on held-out pieces: docs/training.md has the table, and
-benchmarks/recipes.py makes it again.
+benchmarks/recipes.py reproduces it.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,9 @@ from .optimizers import Adam, Optimizer, RMSprop
 
 @dataclass(frozen=True)
 class Preset:
-    """A recipe. Everything that depends on the vocabulary's size V or on the data is a function."""
+    """All choices of a training run. What depends on the vocabulary's size V or on the data is a
+    function.
+    """
 
     name: str
     why: str
@@ -26,23 +28,23 @@ class Preset:
     data: Callable[[Tokens, int, ndarray | None], Streams | Windows]  # tokens, seed, other keys
     validation: Callable[[Tokens], Streams | Windows]
     optimizer: Callable[[], Optimizer]
-    schedule: Callable[[float], float]  # share of the run done to learning rate
+    schedule: Callable[[float], float]  # from the fraction done to the learning rate
     epochs: int
     tokenizer: str = "events"
-    transpositions: range = range(-5, 7)  # the keys that a piece is played in, by semitones
+    transpositions: range = range(-5, 7)  # semitones by which training moves a piece
     monitor: str = "val_loss"  # what "best" means
     temperature: float = 0.85  # for composing; 0 is argmax
-    window: int | None = None  # tokens the net reads anew for each note; None carries the state
-    strict: bool = False  # the article's own reading of the files
+    window: int | None = None  # tokens read again for each new note; None carries the state
+    strict: bool = False  # read files exactly as the 2017 tutorial does
 
     def settings(self) -> dict[str, Any]:
-        """What a checkpoint keeps of it, for composing."""
+        """What composing needs of it, for the checkpoint."""
         return {"preset": self.name, "temperature": self.temperature, "window": self.window}
 
 
 def stacked(V: int, units: int, dropout: float) -> list[Layer]:
-    """Embedding, two layers of LSTM with dropout before and behind each, and one logit a token,
-    made with the embedding's own table: what was learnt of a token by reading helps to say it.
+    """Embedding, two LSTM layers with dropout before and after each, and logits from the
+    embedding's own table (`TiedDense`), so that input and output share what is learnt of a token.
     """
     table = Embedding(V, units)
     return [
@@ -58,8 +60,8 @@ def stacked(V: int, units: int, dropout: float) -> list[Layer]:
 
 DEFAULT = Preset(
     name="default",
-    why="an embedding, not a scaled integer; a loss at every step, not at one in a hundred; the "
-    "state carried on; another key every time; the weights averaged: about three minutes",
+    why="an embedding, a loss at every step, the state carried over, a new key in every epoch, "
+    "averaged weights: about three minutes",
     layers=lambda V: stacked(V, 256, 0.4),
     data=lambda tokens, seed, keys: Streams(tokens, 32, 50, seed, variants=keys),
     validation=lambda tokens: Streams(tokens, 8, 100, shuffle=False, whole_pieces=True),
@@ -71,14 +73,14 @@ DEFAULT = Preset(
 QUICK = replace(
     DEFAULT,
     name="quick",
-    why="as default but fewer passes: about a minute",
+    why="as default, fewer epochs: about a minute",
     epochs=8,
 )
 
 BEST = replace(
     DEFAULT,
     name="best",
-    why="twice the units, more dropout, many passes: about a quarter of an hour",
+    why="twice the units, more dropout, more epochs: about a quarter of an hour",
     layers=lambda V: stacked(V, 512, 0.55),
     data=lambda tokens, seed, keys: Streams(tokens, 32, 64, seed, variants=keys),
     optimizer=lambda: Adam(0.002, ema_momentum=0.998),
@@ -88,7 +90,7 @@ BEST = replace(
 
 ARTICLE = Preset(
     name="article",
-    why="the article's network, windows, RMSprop and argmax, unchanged: about a day for 200 epochs",
+    why="the 2017 tutorial's network, windows, RMSprop and argmax: about a day for 200 epochs",
     layers=lambda V: [
         ScaledInteger(V),
         LSTM(512, return_sequences=True),

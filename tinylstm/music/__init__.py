@@ -14,6 +14,7 @@ from .tokenizers import tokenizer_from_config
 from .tokenizers.article import ArticleTokenizer
 from .tokenizers.base import Tokenizer, UnknownTokenWarning
 from .tokenizers.events import EventTokenizer
+from .training import fit_preset, tokenizer_for
 
 __all__ = [
     "DRUMS",
@@ -32,9 +33,11 @@ __all__ = [
     "compose",
     "compose_notes",
     "compose_takes",
+    "fit_preset",
     "load_corpus",
     "openings",
     "read_midi",
+    "tokenizer_for",
     "tokenizer_from_config",
     "write_midi",
 ]

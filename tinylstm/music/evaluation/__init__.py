@@ -1,5 +1,5 @@
 """Composed pieces beside human ones. Read statistics.py first, then copies.py and compare.py."""
 
-from .compare import Comparison, Excerpt, Judge, Judgement, table
+from .compare import Comparison, Excerpt, Judge, Judgement, judge_takes, table
 
-__all__ = ["Comparison", "Excerpt", "Judge", "Judgement", "table"]
+__all__ = ["Comparison", "Excerpt", "Judge", "Judgement", "judge_takes", "table"]

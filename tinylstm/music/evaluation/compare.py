@@ -7,12 +7,17 @@ excerpts from pieces that were held out of training: their median and the middle
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..corpus.corpus import Corpus
+from ...checkpoint import Checkpoint
+from ...presets import PRESETS
+from ..composing.compose import Take
+from ..corpus import Corpus, load_corpus
 from ..notes import Note, Piece
+from ..tokenizers import tokenizer_from_config
 from ..tokenizers.base import Tokenizer
 from ..tokenizers.events import EventTokenizer
 from .copies import Heard
@@ -184,3 +189,14 @@ def table(rows: Sequence[Comparison]) -> str:
             f"{verdict}"
         )
     return "\n".join(lines)
+
+
+def judge_takes(
+    checkpoint: Checkpoint, folder: Path, takes: Sequence[Take]
+) -> tuple[Judge, list[Judgement]]:
+    """A judge of the folder that a checkpoint was trained on, and its figures for some takes."""
+    preset = PRESETS.get(checkpoint.settings.get("preset", ""), PRESETS["default"])
+    tokenizer = tokenizer_from_config(checkpoint.tokenizer or {})
+    corpus = load_corpus(folder, tokenizer, transpositions=preset.transpositions)
+    judge = Judge(corpus, min(500, max(50, min(len(take.notes) for take in takes))))
+    return judge, [judge.judge(Excerpt(f"seed {t.seed}", t.ids, t.notes)) for t in takes]
