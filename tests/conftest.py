@@ -1,13 +1,15 @@
-"""Hypothesis profiles: how many examples a property is tried on.
+"""Hypothesis profiles (how many examples a property is tried on) and the quick tests.
 
-python -m pytest                                       dev: a few, different every time
-python -m pytest --hypothesis-profile=ci               more, the same every time
+python -m pytest -m quick                              all but those below: the maths, under 30 s
+python -m pytest                                       dev: a few examples, different every time
+python -m pytest --hypothesis-profile=ci               more examples, the same every time
 python -m pytest tests/test_properties.py -k every_gradient --hypothesis-profile=deep
                                                        10,000 complex-step cases
 """
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -18,3 +20,18 @@ settings.register_profile(
 )
 settings.register_profile("deep", max_examples=10_000, deadline=None, suppress_health_check=SLOW)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+NOT_QUICK = {  # they start processes, read many files, or wait
+    *("test_article", "test_cli", "test_compose", "test_events", "test_examples", "test_export"),
+    *("test_fuzz", "test_inspect", "test_midi_songs", "test_page", "test_parity", "test_parse"),
+    *("test_planted_bugs", "test_presets", "test_resume", "test_scores"),
+    "test_every_vector_width_on_every_machine",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every other test as quick."""
+    for item in items:
+        names = {item.path.stem, getattr(item, "originalname", None)}
+        if not names & NOT_QUICK:
+            item.add_marker(pytest.mark.quick)

@@ -1,7 +1,7 @@
-"""Sequential: layers in a row, with their parameters by path, their state and their files.
+"""Sequential: a chain of layers, with parameters by path, states and files.
 
-Inside, all arrays are time-major, (T, B, ...). `predict` is the one place that takes batch-first
-arrays and transposes them. Next: training.py, which fits a model; gradcheck, which proves it.
+Inside, all arrays are time-major, (T, B, ...). Only `predict` takes batch-first arrays and
+transposes them. Next: gradcheck/__init__.py, which checks a model's gradients.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ Arrays = dict[str, ndarray]
 class Sequential:
     """A chain of layers.
 
-    layers: in order; each gets a name such as "lstm_1", unless it has one.
-    input_size: features per step, where the first layer takes vectors and not token ids.
-    seed: of the initial parameters. dtype: of the parameters and of all that is computed.
+    layers: in order; each without a name gets one such as "lstm_1".
+    input_size: features per step, if the first layer takes vectors; not needed for token ids.
+    seed: of the initial parameters. dtype: of the parameters and of the computation.
 
     >>> from tinylstm.layers import LSTM, Dense, Embedding
     >>> model = Sequential([Embedding(10, 4), LSTM(8, return_sequences=True), Dense(10)], seed=0)
@@ -71,7 +71,7 @@ class Sequential:
 
     @property
     def statistics(self) -> Arrays:
-        """What layers have measured and use, but no gradient changes (BatchNormalization)."""
+        """What layers measure and use without a gradient (BatchNormalization's running means)."""
         return {
             f"{layer.name}.{name}": array
             for layer in self.layers
@@ -80,7 +80,7 @@ class Sequential:
 
     @property
     def weights(self) -> Arrays:
-        """All that a file must hold: parameters and statistics."""
+        """What a file must hold: parameters and statistics."""
         return self.params | self.statistics
 
     def zero_grads(self) -> Arrays:
@@ -129,17 +129,17 @@ class Sequential:
         return dy, initial
 
     def update_statistics(self, caches: list[Any]) -> None:
-        """Let each layer take in what a forward pass in training measured.
+        """Update each layer's statistics from a forward pass in training.
 
-        For the training loop, once a forward pass, when no other thread is in the model.
+        The training loop calls it once per forward pass, while no other thread uses the model.
         """
         for layer, cache in zip(self.layers, caches, strict=True):
             layer.update_statistics(cache)
 
     def frozen(self) -> AbstractContextManager[None]:
-        """A `with` block in which no weight changes: what is made of the weights is made once.
+        """A `with` block in which no weight changes, so that kernels prepare each weight only once.
 
-        For composing, one step at a time, and for the shards of one training step.
+        For generating step by step, and for the shards of one training step.
 
         >>> from tinylstm.layers import LSTM
         >>> model, states = Sequential([LSTM(4, return_sequences=True)], input_size=2), None
@@ -179,7 +179,7 @@ class Sequential:
         )
 
     def config(self) -> dict[str, Any]:
-        """What `from_config` needs to build the same network, as plain data."""
+        """The arguments of `from_config`, as plain data."""
         return {
             "input_size": self.input_size,
             "dtype": self.dtype.name,
@@ -191,14 +191,14 @@ class Sequential:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Sequential":
-        """The network that `config` describes, with new parameters. Raises ValueError if none."""
+        """The network that `config` describes, with new parameters. Raises ValueError."""
         layers: dict[str, Layer] = {}
         for entry in config["layers"]:
             layers[entry["name"]] = layer_from_config(entry, layers)
         return cls(list(layers.values()), config["input_size"], dtype=config["dtype"])
 
     def set_weights(self, weights: Arrays) -> None:
-        """Copy values into the weights; if any does not fit, none, and raise ValueError."""
+        """Copy values into the weights. Raises ValueError, and copies none, if one does not fit."""
         own = self.weights
         differences = [f"no {path}" for path in own if path not in weights]
         differences += [f"unknown {path}" for path in weights if path not in own]
@@ -225,7 +225,7 @@ class Sequential:
 
     @classmethod
     def from_saved(cls, arrays: Arrays, description: dict[str, Any], path: Any) -> "Sequential":
-        """The model in what `load_arrays(path)` gave."""
+        """The model from the result of `load_arrays(path)`."""
         try:
             model = cls.from_config(description["model"])
             model.set_weights({k: v for k, v in arrays.items() if "/" not in k})

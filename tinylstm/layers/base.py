@@ -1,18 +1,19 @@
-"""What a layer is, and how it rejects what it cannot work with.
+"""The contract of a layer, and the checks of its input.
 
 A layer holds parameters and never data. What `forward` computes and `backward` needs travels in a
 cache, and gradients are added to arrays that the caller owns, so that one layer can serve several
 threads at once, and two backward passes give exactly twice the gradient.
 
-The contract, which your own layer can follow too (`gradcheck` takes anything that does):
+The contract, which your own layer follows too (`gradcheck` and `fit` take any class that does;
+`register` makes it loadable):
 
     build(input_size, rng, dtype) -> output_size          makes the parameters, in `params`
     initial_state(batch) -> state                         a tuple of arrays, () without memory
-    forward(x, state, rng) -> (y, state, cache)           rng: a Generator in training, None in use
+    forward(x, state, rng) -> (y, state, cache)           rng: a Generator in training, else None
     backward(dy, cache, grads, dstate) -> (dx, dstate)    adds to grads[name] for each parameter
 
 Arrays are time-major: (T, B, features), or (T, B) for token ids. Sizes as in functional.py.
-Next: dense.py, the shortest layers with weights; then sequences.py, the ones with memory.
+Next: sequences.py, the layers with memory.
 """
 
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from numpy import ndarray
 
 State = tuple[ndarray, ...]
 Grads = dict[str, ndarray]  # parameter name: its gradient, which backward adds to
-Rng = np.random.Generator | None  # the source of randomness in training, None in use
+Rng = np.random.Generator | None  # a Generator in training, None otherwise
 Forward = tuple[ndarray, State, Any]  # (y, final state, cache)
 L = TypeVar("L", bound="Layer")
 Backward = tuple[Any, State]  # (dx, or None for ids; gradient of the initial state)
@@ -61,7 +62,7 @@ class Layer:
     def __init__(self) -> None:
         self.name = ""
         self.params: dict[str, ndarray] = {}  # what training changes
-        self.statistics: dict[str, ndarray] = {}  # what is only measured: BatchNormalization
+        self.statistics: dict[str, ndarray] = {}  # measured, not trained: BatchNormalization
         self.dtype: np.dtype = np.dtype(np.float32)
 
     def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int | None:
@@ -79,7 +80,7 @@ class Layer:
         return cls(**config)
 
     def initial_state(self, batch: int) -> State:
-        """Zeros, one array (B, H) for each thing the layer remembers from step to step."""
+        """The state at the start of a sequence: zeros (B, H), one array per kind of memory."""
         return ()
 
     def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
@@ -93,7 +94,7 @@ class Layer:
         return dy, ()
 
     def update_statistics(self, cache: Any) -> None:
-        """Take in what a forward pass in training measured. Only the training loop calls it."""
+        """Update `statistics` from a forward pass in training; the training loop calls it."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
@@ -115,7 +116,7 @@ def layer_from_config(entry: dict[str, Any], earlier: dict[str, Layer]) -> Layer
 def check_input(layer: Layer, x: ndarray, size: int | None, sequence: bool = False) -> None:
     """Raise ValueError unless x is a non-empty float (..., size), or (T, B, size) if sequence.
 
-    It looks at the shape and the type, which costs nothing; `check_finite` reads the numbers.
+    Checks shape and type only, which is cheap; `check_finite` reads the numbers.
     """
     shape = f"({'T, B' if sequence else '...'}, {'features' if size is None else size})"
     wanted = f"{label(layer)} wants a float array {shape}"
@@ -157,8 +158,8 @@ def check_state(layer: Layer, state: State, expected: State) -> None:
 
 
 def check_finite(name: str, array: Any) -> None:
-    """Raise ValueError if a float array holds NaN or infinity. It reads every number: where data
-    enters, not in every layer.
+    """Raise ValueError if a float array holds NaN or infinity. It reads every number, so it is
+    called where data enters a model, not in every layer.
     """
     if isinstance(array, np.ndarray) and array.dtype.kind in "fc":
         bad = ~np.isfinite(array)  # the array's shape
@@ -182,7 +183,7 @@ def check_rate(layer: Layer, **rates: float) -> None:
 
 
 def known_size(layer: Layer, input_size: int | None) -> int:
-    """The input size, or an error that says how to give one."""
+    """The input size. Raises ValueError if it is None."""
     if input_size is None:
         kind = type(layer).__name__
         raise ValueError(f"{kind} does not know its input size: Sequential(..., input_size=D)")
@@ -190,10 +191,10 @@ def known_size(layer: Layer, input_size: int | None) -> int:
 
 
 def label(layer: Layer) -> str:
-    """What an error message calls the layer."""
+    """The layer's name in error messages."""
     return layer.name or type(layer).__name__
 
 
 def describe(x: Any) -> str:
-    """A few words on an array for an error message."""
+    """An array's type and shape, for error messages."""
     return f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else repr(type(x).__name__)
