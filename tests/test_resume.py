@@ -240,3 +240,25 @@ def test_a_worse_run_of_weights_does_not_replace_the_best(tmp_path, uninterrupte
     _, held_out = resumed.data()
     kept = tl.load_checkpoint(path)
     assert tl.evaluate(kept.model, held_out, threads=2) == pytest.approx(history[best]["val_loss"])
+
+
+def test_a_checkpoint_of_version_0_1_loads_and_goes_on():
+    """The file was written by version 0.1.0, stopped after five of twelve steps by this run."""
+    path = Path(__file__).parent / "checkpoint_0_1.npz"
+    kept = tl.load_checkpoint(path)
+    assert kept.settings == {"temperature": 0.9} and kept.progress.step == 5
+    ends = []
+    for resume in (None, path):
+        table = tl.Embedding(5, 4)
+        lstm = tl.LSTM(4, return_sequences=True, recurrent_dropout=0.2)
+        model = tl.Sequential([table, lstm, tl.Dropout(0.1), tl.TiedDense(table)])
+        data = tl.Streams(
+            tl.Tokens(np.random.default_rng(0).integers(5, size=81), [0]), streams=4, steps=5
+        )
+        optimizer = tl.Adam(0.01, ema_momentum=0.9)
+        history = tl.fit(model, data, 3, data, optimizer, threads=2, resume=resume)
+        ends.append((model.weights, [entry["val_loss"] for entry in history]))
+    (whole, losses), (resumed, its_losses) = ends
+    np.testing.assert_allclose(its_losses, losses, rtol=1e-5)
+    for name, array in whole.items():  # other processors round differently
+        np.testing.assert_allclose(resumed[name], array, rtol=1e-4, atol=1e-6)
