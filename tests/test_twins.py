@@ -212,3 +212,15 @@ def test_arrays_of_other_shapes_and_nan_differ():
     assert twins.largest_difference(one, {"dx": np.ones(3)}) == "dx is (2,), not (3,)"
     assert "inf in dx" in twins.largest_difference(one, {"dx": np.array([1, np.nan])})
     assert twins.largest_difference(one, {"dx": np.ones(2) + 1e-15}) == ""
+
+
+def test_a_changed_layer_trains_as_it_was_changed(monkeypatch):
+    right = train()
+    scan = tl.LSTM.scan
+
+    def halved(self, x, state, rng):
+        outputs, final, cache = scan(self, x, state, rng)
+        return outputs / 2, final, cache
+
+    monkeypatch.setattr(tl.LSTM, "scan", halved)
+    assert train()[0] != right[0]

@@ -63,7 +63,7 @@ class ProgressBar(Callback):
     def on_epoch_end(self, run: Run) -> None:
         entry = run.history[-1]
         valid = entry.get("val_loss", math.nan)
-        best = all(valid < e.get("val_loss", math.nan) for e in run.history[:-1])
+        best = "val_loss" in entry and run.since_best("val_loss") == 0
         line = f"{len(run.history):>4}/{run.epochs:<3}"
         for scale, digits in self.units.values():
             numbers = [entry["loss"], valid, *self.baselines.values()]
@@ -118,10 +118,8 @@ class ModelCheckpoint(Callback):
             self.try_to_save(run)
 
     def on_epoch_end(self, run: Run) -> None:
-        values = [entry.get(self.monitor, entry["loss"]) for entry in run.history]
-        weights = run.weights
-        if all(values[-1] < value for value in values[:-1]) and finite(weights):
-            self.weights = {path: array.copy() for path, array in weights.items()}
+        if run.since_best(self.monitor) == 0 and finite(run.weights):
+            self.weights = {path: array.copy() for path, array in run.weights.items()}
             self.try_to_save(run)
 
     def on_train_end(self, run: Run) -> None:
@@ -182,8 +180,7 @@ class EarlyStopping(Callback):
             self.on_epoch_end(run)
 
     def on_epoch_end(self, run: Run) -> None:
-        values = [entry.get(self.monitor, entry["loss"]) for entry in run.history]
-        since = len(values) - 1 - values.index(min(values))
+        since = run.since_best(self.monitor)
         run.stop = run.stop or since >= self.patience
         if self.restore_best_weights and since == 0:
             self.weights = {path: array.copy() for path, array in run.weights.items()}

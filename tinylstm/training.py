@@ -86,6 +86,12 @@ class Run:
             if own:
                 self.model.set_weights(self.model.weights | own)
 
+    def since_best(self, monitor: str) -> int:
+        """Epochs since the lowest `monitor`, 0 if the last is the best; `loss` where it is missing.
+        """
+        values = [entry.get(monitor, entry["loss"]) for entry in self.history]
+        return len(values) - 1 - values.index(min(values))
+
     def end_epoch(self, val_loss: float | None) -> None:
         """Turn the sums of an epoch into its entry in the history."""
         loss, tokens, norm, seconds = (self.sums[k] for k in ("loss", "tokens", "norm", "seconds"))
