@@ -76,7 +76,7 @@ def load(folder: Path, tokenizer: Tokenizer) -> Corpus:
     """Parse, split and tokenize a folder."""
     files = find_files(folder)
     found = dict(parse_files(files, tokenizer, 2, 60.0))
-    parsed = [found[file] for file in files if found[file].skipped is None]
+    parsed = [found[file] for file in files if found[file].report.skipped is None]
     train = [p.symbols for i, p in enumerate(parsed) if i % 10 != 3]
     judged = [p.symbols for i, p in enumerate(parsed) if i % 10 == 3]
     tokenizer.train(train, range(-5, 7))
@@ -84,7 +84,7 @@ def load(folder: Path, tokenizer: Tokenizer) -> Corpus:
     marked = np.concatenate([tokenizer.ids(symbols, "mark") for symbols in judged])
     targets = np.where(np.isin(marked, ids), marked, -1)
     held_out = np.concatenate([tokenizer.ids(symbols) for symbols in judged])
-    notes = sum(p.notes_kept for i, p in enumerate(parsed) if i % 10 == 3)
+    notes = sum(p.report.notes_kept for i, p in enumerate(parsed) if i % 10 == 3)
     return Corpus(
         tl.Tokens(ids, starts(train)),
         tl.Tokens(held_out, starts(judged), targets),

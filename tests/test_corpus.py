@@ -1,16 +1,16 @@
 """A folder becomes tokens: cached, split by piece, and every file accounted for."""
 
 import os
-import sqlite3
+import shutil
 
 import numpy as np
 import pytest
 from music_strategies import midi_file, track
 
 from tinylstm.data import IGNORED
+from tinylstm.files import FileError, save_arrays
 from tinylstm.music import ArticleTokenizer, EmptyCorpusError, Note, load_corpus, write_midi
 from tinylstm.music.corpus import corpus as corpus_module
-from tinylstm.music.corpus.building import split_pieces
 from tinylstm.music.corpus.corpus import find_files
 
 
@@ -86,6 +86,13 @@ def test_only_what_changed_is_parsed(songs, parsed):
     assert "below.mid" in corpus.train_pieces + corpus.validation_pieces
 
 
+def test_equal_files_are_parsed_once(songs, parsed):
+    (songs / "again.mid").write_bytes((songs / "00.mid").read_bytes())
+    report = load_corpus(songs, ArticleTokenizer()).report
+    assert len(parsed) == 12 and [file.name for file in report.files][-1] == "again.mid"
+    assert report.near_duplicates == [["00.mid", "again.mid"]]
+
+
 def test_another_reading_is_cached_apart(songs, parsed):
     load_corpus(songs, ArticleTokenizer())
     load_corpus(songs, ArticleTokenizer(strict=True))
@@ -141,24 +148,50 @@ def test_files_are_found_below_and_sorted_by_name(songs):
     assert names == [f"{n:02}.mid" for n in range(12)] + ["Z.mid", "a/b/Z.MID", "a/z.midi"]
 
 
-@pytest.mark.parametrize("damage", ["base", "array", "description", "blob"])
-def test_a_damaged_cache_is_rebuilt(songs, cache, damage):
+DAMAGE = {
+    "ids": lambda data: b"\0",
+    "targets": lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+    "corpus.json": lambda data: b'{"files": ',
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_corpus_is_built_again_and_said_once(songs, cache, parsed, name):
     before = load_corpus(songs, ArticleTokenizer())
-    ids = np.array(before.train.ids)
-    if damage == "base":
-        (cache / "music.1.sqlite").write_bytes(b"no data base" * 1000)
-    elif damage == "array":
-        next(cache.glob("corpora/*/*train.ids")).write_bytes(b"\0")
-    elif damage == "description":
-        next(cache.glob("corpora/*/*.json")).write_text('{"files": ')
-    else:
-        next(cache.glob("corpora/*/*.json")).unlink()
-        with sqlite3.connect(cache / "music.1.sqlite") as base:
-            base.execute("UPDATE parsed SET symbols = x'00'")
-        base.close()
-    after = load_corpus(songs, ArticleTokenizer())
+    ids, targets = np.array(before.train.ids), np.array(before.validation.targets)
+    path = next(cache.glob(f"corpora/*/{name}"))
+    damaged = DAMAGE[name](path.read_bytes())
+    path.unlink()  # the maps of `before` stay whole
+    path.write_bytes(damaged)
+    parsed.clear()
+    with pytest.warns(UserWarning, match="is damaged .*: the corpus is built again"):
+        after = load_corpus(songs, ArticleTokenizer())
     np.testing.assert_array_equal(ids, after.train.ids)
-    assert before.report == after.report
+    np.testing.assert_array_equal(targets, after.validation.targets)
+    assert before.report == after.report and parsed == []
+    load_corpus(songs, ArticleTokenizer())  # whole again: a warning would be an error
+
+
+def test_a_damaged_parsed_file_is_parsed_again(songs, cache, parsed):
+    before = load_corpus(songs, ArticleTokenizer())
+    for path in cache.glob("corpora/*/*"):
+        path.unlink()
+    first, second, third, *_ = sorted(cache.glob("parsed/*/*.npz"))
+    data = bytearray(first.read_bytes())
+    data[len(data) // 2] ^= 4
+    first.write_bytes(data)
+    second.write_bytes(b"no archive")
+    third.unlink()
+    parsed.clear()
+    after = load_corpus(songs, ArticleTokenizer())
+    np.testing.assert_array_equal(before.train.ids, after.train.ids)
+    assert before.report == after.report and len(parsed) == 3
+
+
+def test_a_cache_that_cannot_be_written_is_named(songs, cache):
+    cache.write_bytes(b"a file where a folder should be")
+    with pytest.raises(FileError, match=r"cannot write .*cache/.*: set TINYLSTM_CACHE to a folder"):
+        load_corpus(songs, ArticleTokenizer())
 
 
 def test_many_files_are_parsed_in_parallel_with_the_same_result(songs, monkeypatch):
@@ -176,11 +209,10 @@ def test_one_piece_is_for_training(tmp_path):
     assert corpus.train_pieces == ["only.mid"] and corpus.validation is None
 
 
-def test_split_sizes():
-    for count in range(2, 200):
-        train, validation = split_pieces(count)
-        assert sorted(train + validation) == list(range(count))
-        assert 1 <= len(validation) <= max(1, round(count / 10) + 1)
-    assert split_pieces(50, 0)[1] == []
-    with pytest.raises(ValueError, match="validation is 1"):
-        split_pieces(10, 1)
+def test_a_parsed_file_of_another_version_is_parsed_again(songs, parsed):
+    load_corpus(songs)
+    before = len(parsed)
+    for path in (songs.parent / "cache" / "parsed").rglob("*.npz"):
+        save_arrays(path, {"symbols": np.zeros(3, np.int32)}, {"unheard_of": 1})
+    shutil.rmtree(songs.parent / "cache" / "corpora")
+    assert len(load_corpus(songs).train_pieces) and len(parsed) == 2 * before

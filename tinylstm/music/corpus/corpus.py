@@ -1,48 +1,52 @@
-"""A folder of music as training and validation tokens: parsed once, cached, split by piece.
+"""A folder of music as training and validation tokens, split by piece.
 
-The arrays are files in the cache folder, mapped into memory and not read: a corpus can be larger
-than memory. parse.py turns files into symbols, building.py symbols into these arrays, tinylstm's
-data.py arrays into batches.
+`load_corpus` finds the files, parses the new ones, holds pieces out, trains the tokenizer, writes
+the arrays to the cache and maps them into memory: a corpus can be larger than memory.
 """
 
-from __future__ import annotations
-
-import hashlib
 import json
 import os
-import sqlite3
 import unicodedata
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ...data import Tokens
+from ...files import cache_folder, replacing
+from ...ngram import bigram_nats, unigram_nats
+from ..files import MIDI_SUFFIXES, SCORE_SUFFIXES
 from ..tokenizers import tokenizer_from_config
 from ..tokenizers.base import Tokenizer
 from ..tokenizers.events import EventTokenizer
-from .building import (
-    EmptyCorpusError,
-    LostError,
-    Place,
-    build,
-    open_tokens,
-    read_description,
-)
-from .cache import Store, reader_version
-from .parse import SUFFIXES, File, parse_files
+from . import cache
+from .cache import ParsedFiles
+from .duplicates import SIZE, near_duplicates
+from .parse import File, parse_files
 from .report import Report
+from .split import split_pieces
 
-_COMMIT_EVERY = 50  # files: so much work a crash may cost
+
+class EmptyCorpusError(Exception):
+    """A folder without a usable piece. `report` has every file and why, if there are files."""
+
+    def __init__(self, message: str, report: Report | None = None):
+        super().__init__(message)
+        self.report = report
 
 
 @dataclass
 class Corpus:
-    """Pieces as tokens, training and validation apart.
+    """Pieces as tokens, for training and for validation.
 
-    train, validation: ids, targets and piece boundaries, mapped from disk. A validation token that
-    the vocabulary lacks is fed as the most similar known one and is IGNORED as a target.
+    train, validation: ids, targets and the beginnings of pieces, mapped from disk. A held-out token
+    that the vocabulary lacks is fed to the net as the most similar known one, and is IGNORED as a
+    target. validation is None if no piece is held out.
     tokenizer: trained on the training pieces. report: what became of each file.
     """
 
@@ -55,39 +59,15 @@ class Corpus:
 
     @property
     def tokens_per_note(self) -> float:
-        """Of the held-out pieces, if there are any: makes nats a token into bits a note."""
+        """Of the held-out pieces, if any: with it, nats per token become bits per note."""
         names = set(self.validation_pieces or self.train_pieces)
         files = [file for file in self.report.kept if file.name in names]
         return sum(file.tokens for file in files) / max(sum(file.notes_kept for file in files), 1)
 
     @property
     def tempo(self) -> float:
-        """The median of the pieces' tempos at their beginning, quarter notes a minute."""
+        """The median of the tempos at the beginning of each piece, in quarter notes per minute."""
         return float(np.median([file.tempo or 120 for file in self.report.kept]))
-
-
-def find_files(folder: str | PathLike[str]) -> list[File]:
-    """All files of music in a folder and those below it, by name; hidden ones are left out.
-
-    The order depends on the names alone, not on the system.
-
-    Raises:
-        EmptyCorpusError: there are none.
-    """
-    root = Path(folder)
-    if not root.is_dir():
-        raise EmptyCorpusError(f"{root} is not a folder: name one that holds MIDI files")
-    files = []
-    for base, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            path = Path(base, name)
-            if path.suffix.lower() in SUFFIXES and not name.startswith(".") and path.is_file():
-                below = path.relative_to(root).as_posix()
-                files.append(File(unicodedata.normalize("NFC", below), path))
-    if not files:
-        raise EmptyCorpusError(f"no music in {root}: want {' '.join(SUFFIXES)}")
-    return sorted(files)
 
 
 def load_corpus(
@@ -100,114 +80,138 @@ def load_corpus(
     limit: float = 60.0,
     progress: bool = True,
 ) -> Corpus:
-    """Read a folder of music, or take what the cache knows of it; train the tokenizer on it.
+    """Read a folder of music, or what the cache has of it, and train the tokenizer.
 
-    Whole pieces are held out for validation: every tenth, in order of name. Near-duplicates stay
-    on one side.
+    tokenizer: by default an EventTokenizer. validation: the share of pieces to hold out, whole,
+    every tenth by name; near-duplicates stay on one side. transpositions: the semitones by which
+    training will transpose, so that the vocabulary has these tokens too. workers: processes that
+    parse, by default one per core. limit: seconds per file. progress: show a bar on stderr.
 
-    Arguments:
-        tokenizer: an EventTokenizer, if none is given.
-        validation: share of the pieces to hold out.
-        transpositions: the semitones by which training will move pieces: the vocabulary then
-            holds what they are moved to.
-        workers: processes that parse; by default one a core. limit: seconds for each file.
-        progress: show a bar on stderr while files are parsed.
-
-    Raises:
-        EmptyCorpusError: not one file could be used.
+    Raises EmptyCorpusError if no file can be used, FileError if the cache cannot be written.
     """
-    tokenizer = EventTokenizer() if tokenizer is None else tokenizer  # one untrained is falsy
-    job = _Job(folder, tokenizer, validation, transpositions, workers, limit)
+    tokenizer = EventTokenizer() if tokenizer is None else tokenizer  # an untrained one is falsy
+    files = find_files(folder)
+    settings = [os.path.abspath(folder), tokenizer.symbol_key, validation, list(transpositions)]
+    cached = cache_folder() / "corpora" / cache.hashed(settings)
+    stamps = [(f.name, f.path.stat().st_size, f.path.stat().st_mtime_ns) for f in files]
+    made_from = cache.hashed([cache.reader_version(), limit, stamps])
+    if corpus := _open(cached, made_from):
+        return corpus
+    files = [file._replace(digest=cache.file_digest(file.path)) for file in files]
+    store = ParsedFiles(tokenizer)
+    _parse_new(files, store, workers, limit, progress)
+    return _build(cached, made_from, files, store, validation, transpositions)
+
+
+def find_files(folder: str | PathLike[str]) -> list[File]:
+    """The music files in a folder and below, in order of name on every system; no hidden ones.
+
+    Raises EmptyCorpusError if there are none.
+    """
+    root, suffixes = Path(folder), (*MIDI_SUFFIXES, *SCORE_SUFFIXES)
+    if not root.is_dir():
+        raise EmptyCorpusError(f"{root} is not a folder: name one that holds MIDI files")
+    files = []
+    for base, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(base, name) for name in names if not name.startswith(".")):
+            if path.suffix.lower() in suffixes and path.is_file():
+                name = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
+                files.append(File(name, path))
+    if not files:
+        raise EmptyCorpusError(f"no music in {root}: want {' '.join(suffixes)}")
+    return sorted(files)
+
+
+def _parse_new(
+    files: list[File], store: ParsedFiles, workers: int | None, limit: float, progress: bool
+) -> None:
+    """Parse what the store lacks. An interrupted run goes on where it stopped."""
+    from tqdm import tqdm
+
+    missing = {file.digest: file for file in files if not store.has(file.digest, limit)}
+    results = parse_files(list(missing.values()), store.tokenizer, workers, limit)
+    hidden = None if progress and missing else True  # None: hidden unless stderr is a terminal
+    for _, parsed in tqdm(results, "parsing", len(missing), unit="file", disable=hidden):
+        store.put(parsed)
+
+
+def _account(files: list[File], store: ParsedFiles) -> tuple[Report, ndarray]:
+    """What became of each file, and the signatures (pieces, 128) of those that gave tokens."""
+    report, signatures = Report(), np.empty((len(files), SIZE), np.uint32)
+    for row, file in enumerate(files):
+        parsed = store.get(file.digest)
+        report.files.append(replace(parsed.report, name=file.name))
+        signatures[row] = parsed.signature
+    if not report.kept:
+        why = "; ".join(f"{file.name}: {file.skipped}" for file in report.files[:3])
+        why += "; ..." if len(files) > 3 else ""
+        raise EmptyCorpusError(f"none of the {len(files)} files can be used: {why}", report)
+    return report, signatures[[file.skipped is None for file in report.files]]
+
+
+def _build(
+    cached: Path, made_from: str, files: list[File], store: ParsedFiles, share: float, keys: range
+) -> Corpus:
+    """Hold pieces out, train the tokenizer and write the arrays, with one piece in memory."""
+    report, signatures = _account(files, store)
+    kept, tokenizer = report.kept, store.tokenizer
+    groups = near_duplicates(signatures)
+    parts = split_pieces(len(kept), share, groups)
+
+    def symbols(pieces: list[int]) -> Iterator[ndarray]:
+        return (store.get(kept[piece].digest).symbols for piece in pieces)
+
+    tokenizer.train(symbols(parts[0]), keys)
+    report.substitutes = cache.write_tokens(cached, tokenizer, symbols([*parts[0], *parts[1]]))
+    report.near_duplicates = [[kept[piece].name for piece in group] for group in groups]
+    report.classes = len(tokenizer)
+    corpus = _corpus(cached, tokenizer.to_config(), parts, report)
+    judged = corpus.validation or corpus.train
+    if any(len(targets) for _, targets in judged.pairs()):
+        report.unigram_nats = unigram_nats(corpus.train, judged, report.classes)
+        report.bigram_nats = bigram_nats(corpus.train, judged, report.classes)
+    described = {
+        "made_from": made_from,
+        "digests": cache.token_digests(cached),
+        "tokenizer": tokenizer.to_config(),
+        "parts": parts,
+        "report": asdict(report),
+    }
+    with replacing(cached / "corpus.json") as stream:  # last: it says that the arrays are whole
+        stream.write(json.dumps(described).encode())
+    return corpus
+
+
+def _open(cached: Path, made_from: str) -> Corpus | None:
+    """The cached corpus; None if there is none, or one of other files, or a damaged one."""
     try:
-        return job.load(progress)
-    except sqlite3.OperationalError:  # no room, no right, or another process holds it
-        raise
-    except sqlite3.DatabaseError:
-        Store().discard()
-    except LostError:
-        pass  # the damaged entry is gone: now it is parsed again
-    return job.load(progress)
-
-
-@dataclass
-class _Job:
-    """The arguments of `load_corpus`."""
-
-    folder: str | PathLike[str]
-    tokenizer: Tokenizer
-    validation: float
-    transpositions: range
-    workers: int | None
-    limit: float
-
-    def load(self, progress: bool) -> Corpus:
-        """Take the corpus from the cache, or parse what is missing there and build it."""
-        files = find_files(self.folder)
-        with Store() as store:
-            digests = list(store.digests(file.path for file in files))
-            place = self.place(store, files, digests)
-            if corpus := _open(place):
-                return corpus
-            self.parse_missing(store, files, digests, progress)
-            entries = list(zip([file.name for file in files], digests, strict=True))
-            build(place, store, entries, self.tokenizer, self.validation, self.transpositions)
-            if corpus := _open(place):
-                return corpus
-            raise LostError(f"{place.folder} changed while it was written")
-
-    def place(self, store: Store, files: list[File], digests: list[str]) -> Place:
-        """Where the cache has this corpus, if it has it."""
-        recipe = [self.tokenizer.symbol_key, self.validation, list(self.transpositions)]
-        names = [file.name for file in files]
-        return Place(
-            folder=store.path.parent / "corpora" / _hash([os.path.abspath(self.folder), *recipe]),
-            key=_hash([*recipe, reader_version(), self.limit, names, digests]),
-        )
-
-    def parse_missing(
-        self, store: Store, files: list[File], digests: list[str], progress: bool
-    ) -> None:
-        """Parse what the store lacks; what is done stays done if this is interrupted."""
-        key = self.tokenizer.symbol_key
-        missing: dict[str, File] = {}  # files of equal content are parsed once
-        for file, digest in zip(files, digests, strict=True):
-            if not store.has(digest, key, self.limit):
-                missing.setdefault(digest, file)
-        if not missing:
-            return
-        from tqdm import tqdm
-
-        digest_of = {file: digest for digest, file in missing.items()}
-        results = parse_files(list(missing.values()), self.tokenizer, self.workers, self.limit)
-        bar = tqdm(results, "parsing", len(missing), unit="file", disable=not progress or None)
-        try:
-            for done, (file, parsed) in enumerate(bar, 1):
-                store.put(digest_of[file], key, parsed)
-                if done % _COMMIT_EVERY == 0:
-                    store.commit()
-        finally:
-            store.commit()
-
-
-def _hash(value: object) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:32]
-
-
-def _open(place: Place) -> Corpus | None:
-    """A corpus from the cache, or None if it is not there or not whole."""
-    try:
-        description = read_description(place)
-        return Corpus(
-            tokenizer=tokenizer_from_config(description["tokenizer"]),
-            train=open_tokens(place, "train", description["train"]["lengths"]),
-            validation=(
-                open_tokens(place, "validation", description["validation"]["lengths"])
-                if description["validation"]["lengths"]
-                else None
-            ),
-            train_pieces=description["train"]["pieces"],
-            validation_pieces=description["validation"]["pieces"],
-            report=Report.from_config(description["report"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        described = json.loads((cached / "corpus.json").read_bytes())
+        if described["made_from"] != made_from:
+            return None
+        if described["digests"] != cache.token_digests(cached):
+            raise ValueError("its arrays are not those that were written")
+        report = Report.from_config(described["report"])
+        return _corpus(cached, described["tokenizer"], described["parts"], report)
+    except OSError:  # none yet
         return None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        warnings.warn(f"{cached} is damaged ({error}): the corpus is built again", stacklevel=3)
+        return None
+
+
+def _corpus(cached: Path, config: Any, parts: Sequence[list[int]], report: Report) -> Corpus:
+    """Map the arrays into memory. parts: the numbers of the training and the held-out pieces."""
+    ids, targets = cache.map_tokens(cached)  # (N,) each
+    kept = report.kept
+    train, held_out = ([kept[piece] for piece in part] for part in parts)
+    starts = [np.cumsum([0, *(file.tokens for file in part)]) for part in (train, held_out)]
+    cut = starts[0][-1]
+    return Corpus(
+        tokenizer_from_config(config),
+        Tokens(ids[:cut], starts[0][:-1], targets[:cut]),
+        Tokens(ids[cut:], starts[1][:-1], targets[cut:]) if held_out else None,
+        [file.name for file in train],
+        [file.name for file in held_out],
+        report,
+    )
