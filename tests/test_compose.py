@@ -1,4 +1,4 @@
-"""Choosing tokens, the rules of a piece, and composing: seeds, lengths, primers, both alphabets."""
+"""Composing from a checkpoint: seeds, lengths, primers, both tokenizers."""
 
 import types
 
@@ -8,11 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinylstm as tl
-from tinylstm.generate import Cycles
 from tinylstm.music import (
     ArticleTokenizer,
     EventTokenizer,
-    Length,
     Note,
     Piece,
     Sampling,
@@ -45,84 +43,6 @@ EVENTS = EventTokenizer()
 EVENTS_NET = checkpoint(EVENTS)
 BAND = EventTokenizer(velocities=4, instruments="all")
 BAND_NET = checkpoint(BAND)
-
-
-def random_logits(seed, rows=4, classes=9):
-    return np.random.default_rng(seed).normal(0, 3, (rows, classes))
-
-
-@given(
-    st.integers(0, 99), st.floats(0.1, 4), st.integers(0, 10), st.floats(0.05, 1), st.floats(0, 1)
-)
-def test_what_is_kept_are_the_likeliest(seed, temperature, top_k, top_p, min_p):
-    logits = random_logits(seed)
-    p = Sampling(temperature, top_k, top_p, min_p).probabilities(logits)
-    full = Sampling(temperature).probabilities(logits)
-    assert np.allclose(p.sum(axis=1), 1)
-    for row, whole in zip(p, full, strict=True):
-        kept = row > 0
-        assert kept[whole.argmax()]
-        assert whole[kept].min() >= whole[~kept].max(initial=0)
-        assert np.allclose(row[kept] / row[kept].sum(), whole[kept] / whole[kept].sum())
-        if top_k:
-            assert kept.sum() <= top_k
-            if top_p == 1 and min_p == 0:
-                assert kept.sum() == min(top_k, len(row))
-        assert whole[kept].min() >= min_p * whole.max() - 1e-12
-
-
-def test_top_p_is_the_smallest_set_that_has_so_much():
-    logits = np.log([[0.5, 0.3, 0.15, 0.05]])
-    for top_p, kept in [(0.4, 1), (0.6, 2), (0.79, 2), (0.81, 3), (1.0, 4)]:
-        assert (Sampling(top_p=top_p).probabilities(logits) > 0).sum() == kept
-
-
-def test_draws_follow_the_probabilities():
-    logits = np.repeat(random_logits(0, 1), 20_000, axis=0)
-    sampling = Sampling(1.3, top_k=6)
-    drawn = sampling.choose(logits, np.random.default_rng(0).random(len(logits)))
-    found = np.bincount(drawn, minlength=9) / len(logits)
-    assert np.abs(found - sampling.probabilities(logits[:1])[0]).max() < 0.01
-    edge = sampling.choose(logits[:2], np.array([0.0, np.nextafter(1, 0)]))
-    assert (sampling.probabilities(logits[:2])[[0, 1], edge] > 0).all()
-
-
-def test_temperature_says_which_way_it_works():
-    logits = random_logits(1)
-    likeliest = [Sampling(t).probabilities(logits).max(axis=1) for t in (0.5, 1, 2)]
-    assert (likeliest[0] > likeliest[1]).all() and (likeliest[1] > likeliest[2]).all()
-    cold = Sampling(1e-3).choose(logits, np.full(4, 0.7))
-    assert (cold == Sampling(0).choose(logits, np.zeros(4))).all()
-    assert (cold == logits.argmax(axis=1)).all()
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"temperature": -1}, {"temperature": np.nan}, {"top_p": 0}, {"top_p": 1.1}, {"min_p": -0.1},
-     {"top_k": -1}, {"max_repeat": -1}],
-)  # fmt: skip
-def test_wrong_settings_are_named(wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        Sampling(**wrong)
-
-
-@given(st.lists(st.integers(0, 2), min_size=1, max_size=60))
-def test_cycles_are_those_that_the_report_finds(ids):
-    cycles, most = Cycles(1), 0
-    for place, token in enumerate(ids):
-        before = longest_cycle(ids[:place]).length
-        forbidden = cycles.forbidden(12, 3)[0]
-        cycles.add(np.array([token]))
-        after = longest_cycle(ids[: place + 1]).length
-        if after > max(before, 16):  # beyond twice the longest cycle, both count alike
-            assert forbidden[token]
-        most = max(most, after)
-    lengths = cycles.lengths[0]
-    for period in range(1, 9):
-        run = 0
-        while run + period < len(ids) and ids[-1 - run] == ids[-1 - run - period]:
-            run += 1
-        assert lengths[period - 1] == run + period
 
 
 def test_max_repeat_ends_what_argmax_never_would():
@@ -227,14 +147,8 @@ def test_the_primer_and_the_first_logits_decide_the_first_token():
         state = EVENTS.grammar.step(state, token)
 
 
-@pytest.mark.parametrize("wrong", ["", "none", "-3 notes", "4 pages", "0", "1.2.3 bars", "bars"])
-def test_wrong_lengths(wrong):
-    with pytest.raises(ValueError, match="length is"):
-        Length.parse(wrong)
-
-
 def test_what_is_no_music():
-    with pytest.raises(ValueError, match="holds no vocabulary"):
+    with pytest.raises(ValueError, match="has no tokenizer"):
         compose_notes(types.SimpleNamespace(settings={}, tokenizer=None))
     net = checkpoint(ArticleTokenizer(vocabulary=["C4"]))
     net.settings["primers"] = []

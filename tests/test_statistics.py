@@ -1,4 +1,4 @@
-"""The statistics against their definitions, and the search for copies against trying everything."""
+"""The statistics of a piece against their definitions."""
 
 import math
 from itertools import pairwise
@@ -9,10 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from music_strategies import notes as some_notes
 
-from tinylstm.music import EventTokenizer, Note, load_corpus, write_midi
+from tinylstm.music import Note
 from tinylstm.music.evaluation import statistics as m
-from tinylstm.music.evaluation.compare import Judge, excerpts, table
-from tinylstm.music.evaluation.copies import Heard
 
 PIANO = some_notes(
     programs=st.just(0), onsets=st.integers(0, 200).map(lambda n: n / 12),
@@ -87,100 +85,3 @@ def test_the_longest_cycle(ids):
     assert m.longest_cycle(ids).length == max(lengths)
     if max(lengths):
         assert lengths[m.longest_cycle(ids).period - 1] == max(lengths)
-
-
-def longest_by_trying(one, other, exactly):
-    def steps(notes):
-        notes = sorted(notes, key=lambda n: (n.onset, n.program, n.pitch, n.duration))
-        return [
-            (b.pitch - a.pitch, round(12 * b.onset) - round(12 * a.onset),
-             *((a.pitch, round(12 * a.duration)) if exactly else ()))
-            for a, b in pairwise(notes)
-        ]  # fmt: skip
-
-    a, b = steps(one), steps(other)
-    best = 0
-    for i in range(len(a)):
-        for j in range(len(b)):
-            length = 0
-            while a[i + length : i + length + 1] == b[j + length : j + length + 1] != []:
-                length += 1
-            best = max(best, length)
-    return best + 1
-
-
-FEW = st.lists(
-    st.builds(Note, st.integers(0, 12), st.sampled_from([1.0, 2.0]), st.integers(60, 62)),
-    min_size=1,
-    max_size=14,
-)
-
-
-@given(FEW, st.lists(FEW, min_size=1, max_size=3), st.booleans())
-def test_the_longest_copied_passage(notes, pieces, exactly):
-    heard = Heard((str(i), piece) for i, piece in enumerate(pieces))
-    found = heard.longest(notes, exactly)
-    lengths = [longest_by_trying(notes, piece, exactly) for piece in pieces]
-    assert found.notes == max(lengths)
-    if found.notes > 1:
-        assert lengths[int(found.source)] == max(lengths)
-        rest = heard.longest(notes, exactly, but=[found.source])
-        assert rest.source != found.source
-        assert rest.notes == max([1, *(n for i, n in enumerate(lengths) if str(i) != found.source)])
-
-
-def test_a_planted_copy_is_found_with_its_source():
-    rng = np.random.default_rng(0)
-
-    def piece(pitches):
-        return [Note(i / 2, 0.5, int(p)) for i, p in enumerate(pitches)]
-
-    pieces = [piece(rng.integers(40, 80, 300)) for _ in range(3)]
-    heard = Heard(zip("abc", pieces, strict=True))
-    mine = piece(rng.integers(40, 80, 100))
-    stolen = [n._replace(onset=n.onset - 50 + 20, pitch=n.pitch + 5) for n in pieces[1][100:130]]
-    mine[40:70] = stolen
-    found = heard.longest(mine)
-    assert found.source == "b" and found.notes >= 30 and abs(found.at - 50) <= 1
-    assert heard.longest(mine, exactly=True).notes < 10
-
-
-@pytest.fixture
-def corpus(tmp_path, monkeypatch):
-    monkeypatch.setenv("TINYLSTM_CACHE", str(tmp_path / "cache"))
-    rng = np.random.default_rng(0)
-    (tmp_path / "songs").mkdir()
-    for number in range(10):
-        walk = 60 + np.cumsum(rng.integers(-2, 3, 90)) % 24
-        melody = [Note(i / 2, 0.5, int(pitch)) for i, pitch in enumerate(walk)]
-        write_midi(tmp_path / "songs" / f"{number}.mid", melody)
-    return load_corpus(tmp_path / "songs", progress=False)
-
-
-def test_judging_beside_human_pieces(corpus):
-    judge = Judge(corpus, 40)
-    assert len(judge.human) == 2 * len(corpus.validation_pieces)
-    assert len(Judge(corpus, 40, everyone=True).human) == 20
-    start, end = corpus.train.starts[0], corpus.train.ends[0]
-    (stolen, _) = excerpts(corpus.tokenizer, "mine", corpus.train.ids[start:end], 40)
-    found = judge.judge(stolen)
-    assert found.source == corpus.train_pieces[0] and found.figures["copied_exactly"] == 40
-    boring = [Note(i / 2, 0.5, 60) for i in range(60)]
-    (ids,) = excerpts(corpus.tokenizer, "dull", EventTokenizer().encode(_piece(boring)), 60)
-    dull = judge.judge(ids)
-    assert dull.figures["cycle"] > 170 and judge.stuck_pieces([dull, found]) == ["dull"]
-    summary = judge.summary([found, dull])
-    assert summary["copied_exactly_longest"] == 40 > summary["copied_exactly_limit"]
-    rows = {row["name"]: row for row in summary["figures"]}
-    assert not rows["cycle"]["natural"] and rows["polyphony"]["natural"]
-    assert "longest cycle" in table(judge.compare([dull])) and "higher" in table(
-        judge.compare([dull])
-    )
-    with pytest.raises(ValueError, match="no held-out piece has 400 notes"):
-        Judge(corpus, 400)
-
-
-def _piece(notes):
-    from tinylstm.music import Piece
-
-    return Piece("p", tuple(notes))

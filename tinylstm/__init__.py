@@ -17,6 +17,7 @@ from .callbacks import (
 from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .data import Batch, Streams, Tokens, Windows
 from .files import FileError
+from .generate import Sampling, generate
 from .gradcheck import gradcheck
 from .layers import (
     LSTM,
@@ -64,6 +65,7 @@ __all__ = [
     "Preset",
     "ProgressBar",
     "RMSprop",
+    "Sampling",
     "ScaledInteger",
     "Sequential",
     "SlowerWarning",
@@ -78,6 +80,7 @@ __all__ = [
     "cosine",
     "evaluate",
     "fit",
+    "generate",
     "gradcheck",
     "load_checkpoint",
     "ngram_nats",

@@ -87,8 +87,7 @@ class Run:
                 self.model.set_weights(self.model.weights | own)
 
     def since_best(self, monitor: str) -> int:
-        """Epochs since the lowest `monitor`, 0 if the last is the best; `loss` where it is missing.
-        """
+        """Epochs since the lowest `monitor` (or `loss` if it is missing)."""
         values = [entry.get(monitor, entry["loss"]) for entry in self.history]
         return len(values) - 1 - values.index(min(values))
 

@@ -1,19 +1,22 @@
-"""Music in and out: MIDI files, tokenizers, corpora.
+"""Music: files to notes to tokens, and back; training on a folder; composing; evaluation.
 
 Read in this order: notes.py, files/midi.py, tokenizers/base.py, tokenizers/events.py,
 corpus/corpus.py, composing/compose.py, evaluation/compare.py.
 """
 
 from ..generate import Sampling
-from .composing.compose import Take, compose, compose_notes, compose_takes, openings
-from .composing.limits import Length
-from .corpus.corpus import Corpus, EmptyCorpusError, load_corpus
+from ..generate import generate_columns as compose
+from .composing import Length, Take, compose_notes, compose_takes, openings
+from .corpus import Corpus, EmptyCorpusError, load_corpus
 from .files import UnreadableFileError, read_midi, write_midi
 from .notes import DRUMS, Note, Piece
-from .tokenizers import tokenizer_from_config
-from .tokenizers.article import ArticleTokenizer
-from .tokenizers.base import Tokenizer, UnknownTokenWarning
-from .tokenizers.events import EventTokenizer
+from .tokenizers import (
+    ArticleTokenizer,
+    EventTokenizer,
+    Tokenizer,
+    UnknownTokenWarning,
+    tokenizer_from_config,
+)
 from .training import fit_preset, tokenizer_for
 
 __all__ = [

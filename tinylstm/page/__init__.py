@@ -1,11 +1,9 @@
-"""A page that shows and plays what was composed: one HTML file that needs no network.
+"""A page that shows and plays composed pieces: one HTML file that needs no network.
 
-``page.html``, ``page.css`` and ``page.js`` are ours; ``tone.min.js`` is Tone.js (MIT), which makes
-the sound. To take a newer one: ``npm install tone``, then copy ``node_modules/tone/build/Tone.js``
-here, and the licence texts with it. Next: data.py, for what the page is told.
+`page.html`, `page.css` and `page.js` are ours; `tone.min.js` is Tone.js (MIT), which makes the
+sound. To update it: `npm install tone`, then copy `node_modules/tone/build/Tone.js` and its licence
+here. Next: data.py, the data in the page.
 """
-
-from __future__ import annotations
 
 import html
 import json
@@ -34,8 +32,8 @@ def write_page(
 ) -> Path:
     """Write the page for some takes.
 
-    checkpoint: where the loss curve and the view inside the net come from. judge, judgements: the
-    figures of each take beside human pieces.
+    checkpoint: for the loss curve and the view inside the net. judge, judgements: for the figures
+    of each take beside human pieces. Raises ValueError without a take.
 
     >>> import tempfile
     >>> import numpy as np
@@ -46,7 +44,7 @@ def write_page(
     '<!doctype html>'
     """
     if not takes:
-        raise ValueError(f"there is no take to write to {path}")
+        raise ValueError(f"no takes to write to {path}")
     data = json.dumps(page_data(takes, checkpoint, judge, judgements), separators=(",", ":"))
     text = Template(_read("page.html")).substitute(
         title=html.escape(title),

@@ -1,6 +1,4 @@
-"""What the page is told: notes, figures, loss, and what chosen units did at each note."""
-
-from __future__ import annotations
+"""The data in the page: notes, figures, loss, and what selected units did at each note."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +9,8 @@ from numpy import ndarray
 from ..functional import LSTMCache
 from ..music.composing.compose import Take
 from ..music.evaluation.compare import Judge, Judgement
-from ..music.tokenizers import tokenizer_from_config
-from ..music.tokenizers.base import Tokenizer
-from ..music.tokenizers.events import EventTokenizer
+from ..music.tokenizers import Tokenizer, tokenizer_from_config
+from ..music.tokenizers.grammar import Kind
 
 
 def page_data(
@@ -22,7 +19,7 @@ def page_data(
     judge: Judge | None = None,
     judgements: Sequence[Judgement] = (),
 ) -> dict[str, Any]:
-    """Plain JSON values. Times are in quarter notes; what the units did is in hundredths."""
+    """Plain JSON values. Times are in quarter notes; gates and cells in hundredths."""
     settings = {} if checkpoint is None else checkpoint.settings
     history = [] if checkpoint is None else checkpoint.history
     found = []
@@ -79,28 +76,29 @@ def _figures(judge: Judge, judgement: Judgement) -> dict[str, Any]:
 
 
 def note_places(tokenizer: Tokenizer, ids: ndarray) -> ndarray:
-    """At which token each note of `tokenizer.decode(ids)` was complete, (N,).
+    """The token with which each note of `tokenizer.decode(ids)` was complete, (N,).
 
+    >>> from tinylstm.music import EventTokenizer, Note, Piece
     >>> tokenizer = EventTokenizer()
-    >>> from tinylstm.music import Note, Piece
     >>> ids = tokenizer.encode(Piece("two", (Note(0, 1, 60), Note(1, 1, 62))))
     >>> [tokenizer.vocabulary[ids[place]] for place in note_places(tokenizer, ids)]
     ['Duration_12', 'Duration_12']
     """
-    if isinstance(tokenizer, EventTokenizer):
-        names = [tokenizer.vocabulary[i].split("_")[0] for i in ids]
-        opened = np.flatnonzero([name in ("Pitch", "Drum") for name in names])  # (N,)
-        closed = opened + (2 if tokenizer.velocities else 1)
-        return closed[closed < len(ids)]
-    counts = [len(tokenizer.decode([int(i)])) for i in ids]
-    return np.repeat(np.arange(len(ids)), counts)  # (N,)
+    if tokenizer.grammar is None:
+        counts = [len(tokenizer.decode([int(i)])) for i in ids]
+        return np.repeat(np.arange(len(ids)), counts)  # (N,)
+    opened = np.flatnonzero(tokenizer.grammar.values(Kind.PITCH, Kind.DRUM, other=-1)[ids] >= 0)
+    lasting = np.flatnonzero(tokenizer.grammar.values(Kind.DURATION)[ids])  # duration tokens
+    following = np.searchsorted(lasting, opened)  # (N,) the first of these after each note-on
+    return lasting[following[following < len(lasting)]]  # (N,)
 
 
 def inside(model: Any, take: Take, places: ndarray) -> list[dict[str, Any]]:
-    """What some units of every LSTM did as each note was complete: the gates and the cell state.
+    """The gates and the cell state of some units of each LSTM, at the end of each note.
 
-    Of each layer, the units whose cell state goes most with the pitch, the time between notes, the
-    place in the bar and in the piece: the correlation r is given, so that a weak one shows as weak.
+    Of each layer, the units whose cell state correlates most strongly with the pitch, the time
+    between notes, the position in the bar and in the piece; r is given, so that a weak correlation
+    shows as weak.
     """
     _, _, caches = model.forward(take.ids[:, None])
     found = []
@@ -118,8 +116,8 @@ def inside(model: Any, take: Take, places: ndarray) -> list[dict[str, Any]]:
             found.append(
                 {
                     "name": f"{layer.name}, unit {unit}: {what}",
-                    "remembers": f"Of all units of {layer.name}, the cell state of this one goes "
-                    f"most with {what} (r = {r[unit]:+.2f}).",
+                    "remembers": f"Of all units of {layer.name}, this one's cell state correlates "
+                    f"most strongly with {what} (r = {r[unit]:+.2f}).",
                     **{key: np.round(100 * v).astype(int).tolist() for key, v in series.items()},
                 }
             )
@@ -127,19 +125,19 @@ def inside(model: Any, take: Take, places: ndarray) -> list[dict[str, Any]]:
 
 
 def _aspects(take: Take) -> dict[str, ndarray]:
-    """What a unit might follow, a number (N,) for each note."""
+    """What a unit might follow: a number for each note, (N,)."""
     onsets = np.array([note.onset for note in take.notes])  # (N,)
     bar = take.time_signature[0] * 4 / take.time_signature[1]
     return {
         "the pitch": np.array([note.pitch for note in take.notes], float),
         "the time since the last note": np.diff(onsets, prepend=onsets[:1]),
-        "the place in the bar": onsets % bar,
+        "the position in the bar": onsets % bar,
         "the time since the beginning": onsets,
     }
 
 
 def correlations(columns: ndarray, values: ndarray) -> ndarray:
-    """Pearson's r of every column (N, H) with values (N,): (H,), 0 where either never changes.
+    """Pearson's r of every column (N, H) with values (N,): (H,), 0 where either is constant.
 
     >>> correlations(np.array([[1.0, 3.0, 1.0], [2.0, 2.0, 1.0]]), np.array([5.0, 6.0])).tolist()
     [1.0, -1.0, 0.0]

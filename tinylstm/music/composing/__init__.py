@@ -1,6 +1,6 @@
 """New pieces from a trained network. Read compose.py first, then limits.py."""
 
-from .compose import Take, compose, compose_notes, compose_takes, openings
+from .compose import Take, compose_notes, compose_takes, openings
 from .limits import Length
 
-__all__ = ["Length", "Take", "compose", "compose_notes", "compose_takes", "openings"]
+__all__ = ["Length", "Take", "compose_notes", "compose_takes", "openings"]

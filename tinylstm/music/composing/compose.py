@@ -1,11 +1,8 @@
-"""Composing: one token after the other, each drawn from what the network thinks comes next.
+"""Compose: new pieces from a checkpoint, as notes.
 
-The network is only asked for logits; choosing.py says how one of them is taken, rules.py which may
-come and when a piece is over. Arrays are time-major, (T, B): a column is a piece, and all pieces
-are composed at once, one step of the network a token.
+`generate_columns` draws the tokens; limits.py says which may come next and when a piece ends; the
+tokenizer says how a piece begins, and turns tokens into notes. Next: limits.py.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,34 +11,30 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ...generate import Cycles, Sampling
+from ...checkpoint import Checkpoint
+from ...data import Tokens
+from ...generate import Sampling, generate_columns
 from ..notes import Note, Piece
-from ..tokenizers import tokenizer_from_config
-from ..tokenizers.base import Tokenizer
-from ..tokenizers.events import EventTokenizer
-from .limits import Length, Rules, rules_for
+from ..tokenizers import Tokenizer, tokenizer_from_config
+from .limits import Length, rules_for
 
-PRIMER = 100  # tokens, as in the article
-COLUMNS = 2  # at least: a product of a matrix and one column may round differently than with more
-TEMPO = 120.0  # beats a minute, where neither a primer nor the checkpoint says
-
-DEFAULT = Sampling()
+TEMPO = 120.0  # quarter notes per minute, if neither a primer nor the checkpoint has one
 
 
 @dataclass(frozen=True)
 class Take:
-    """One piece that was composed, and what it takes to compose it again."""
+    """A composed piece, and the settings that reproduce it."""
 
     seed: int
     sampling: Sampling
     ids: ndarray  # (T,) the primer's tokens, then the new ones
-    primed: int  # how many of them are the primer's
+    primed: int  # the number of the primer's tokens
     notes: list[Note]
-    tempo: float  # quarter notes a minute
+    tempo: float  # quarter notes per minute
     time_signature: tuple[int, int]
 
     def piece(self) -> Piece:
-        """As a piece: what reports and files are made of."""
+        """The take as a piece, for files and reports."""
         return Piece(
             f"seed {self.seed}",
             tuple(self.notes),
@@ -50,75 +43,8 @@ class Take:
         )
 
 
-def compose(
-    model: Any,
-    primer: ndarray,
-    rules: Rules,
-    seeds: Sequence[int] = (0,),
-    sampling: Sampling = DEFAULT,
-    window: int | None = None,
-) -> list[ndarray]:
-    """New ids, an array for each seed, behind `primer`, (T,) or (T, seeds), until all are done.
-
-    The state is carried from token to token. With `window`, as in the article, the net instead
-    reads the last `window` tokens anew for each one, from a zero state. A piece depends on its own
-    seed and primer only, whichever others are composed beside it.
-    """
-    history = _columns(primer, len(seeds))  # (T, B)
-    spare = [0] * (history.shape[1] - len(seeds))
-    random = [np.random.default_rng(seed) for seed in [*seeds, *spare]]
-    rules.begin(history)
-    cycles, state = Cycles(history.shape[1]), None
-    x, out = history, list[ndarray]()
-    with model.frozen():  # weights are packed once, not for every token
-        while not rules.done[: len(seeds)].all():
-            if window is None:
-                logits, state, _ = model.forward(x, state)
-                logits = logits[-1] if logits.ndim == 3 else logits  # (B, V)
-            else:
-                history = np.concatenate([history, *out[-1:]])[-window:]  # (window, B)
-                logits = _after_windows(model, history)  # (B, V)
-            uniform = np.array([rng.random() for rng in random])  # (B,)
-            logits = _masked(logits, rules.allowed(), cycles, sampling.max_repeat)
-            tokens = rules.accept(sampling.choose(logits, uniform))  # (B,)
-            cycles.add(tokens)
-            x = tokens[None]  # (1, B)
-            out.append(x)
-    ids = np.concatenate([history[:0], *out])  # (T, B)
-    return [ids[: rules.lengths[b], b] for b in range(len(seeds))]
-
-
-def _columns(primer: ndarray, pieces: int) -> ndarray:
-    """The primer of every column, (T, B): one for each piece, and never less than COLUMNS."""
-    if not len(primer) or not pieces:
-        raise ValueError("the primer is empty, or there is no seed: give at least one of each")
-    primer = np.asarray(primer).reshape(len(primer), -1)  # (T, 1) or (T, pieces)
-    last = np.repeat(primer[:, -1:], max(COLUMNS, pieces) - primer.shape[1], axis=1)
-    return np.concatenate([primer, last], axis=1)  # (T, B)
-
-
-def _after_windows(model: Any, windows: ndarray) -> ndarray:
-    """What follows each window (T, B), (B, V). Equal ones, as of pieces that are stuck, are read
-    once.
-    """
-    distinct, which = np.unique(windows, axis=1, return_inverse=True)
-    logits, _, _ = model.forward(_columns(distinct, distinct.shape[1]))
-    return (logits[-1] if logits.ndim == 3 else logits)[which.ravel()]  # (B, V)
-
-
-def _masked(logits: ndarray, allowed: ndarray | None, cycles: Cycles, most: int) -> ndarray:
-    """Logits (B, V), -inf where a token cannot come: by grammar first, then by repetition."""
-    if allowed is None and not most:
-        return logits
-    allowed = np.ones(logits.shape, bool) if allowed is None else allowed  # (B, V)
-    if most:
-        fresh = allowed & ~cycles.forbidden(most, logits.shape[1])  # (B, V)
-        allowed = np.where(fresh.any(axis=1, keepdims=True), fresh, allowed)
-    return np.where(allowed, logits, -np.inf)
-
-
 def compose_takes(
-    checkpoint: Any,
+    checkpoint: Checkpoint,
     seeds: Iterable[int] = (0,),
     length: Length | str | int = 500,
     sampling: Sampling | None = None,
@@ -128,21 +54,18 @@ def compose_takes(
 ) -> list[Take]:
     """One piece for each seed, from a loaded checkpoint.
 
-    Arguments:
-        length: of what is new: "500 notes", "32 bars", "90 seconds", or "free", until the network
-            itself ends the piece. A bare number counts notes, or the article's tokens.
-        sampling: by default the network's own distribution at its preset's temperature.
-        primer: music to continue; tempo and metre are taken from it. By default a piece begins
-            from nothing, or, in the article's alphabet, from an opening that the seed picks.
-        primer_bars: how many bars of the primer are read, from its beginning; by default all.
-        keep_primer: whether the notes begin with the primer's.
+    length: of the new part: "500 notes", "32 bars", "90 seconds", or "free", until the network
+    ends the piece (at most 4,000 notes). A number counts notes, or the tutorial's tokens.
+    sampling: by default at the temperature of the checkpoint's preset. primer: music to continue;
+    tempo and metre are taken from it. Without one a piece begins from nothing, or, with the
+    tutorial's tokenizer, from an opening drawn by the seed. primer_bars: read only so many bars of
+    the primer. keep_primer: whether the notes begin with the primer's.
 
-    Raises:
-        ValueError: the checkpoint has no tokenizer, or the primer no note that it knows.
+    Raises ValueError if the checkpoint has no tokenizer, or the primer no note that it knows.
     """
     settings, seeds = checkpoint.settings, list(seeds)
     if checkpoint.tokenizer is None:
-        raise ValueError("the checkpoint holds no vocabulary: it was not trained on music")
+        raise ValueError("the checkpoint has no tokenizer: it was not trained on music")
     tokenizer = tokenizer_from_config(checkpoint.tokenizer)
     sampling = sampling or Sampling(settings.get("temperature", 1.0))
     tempo = settings.get("tempo", TEMPO) if primer is None else primer.tempo
@@ -150,29 +73,29 @@ def compose_takes(
     if primer is not None:
         start = _primer_ids(tokenizer, primer, primer_bars)
     else:
-        start = _beginning(tokenizer, settings, seeds)
-        keep_primer = False
+        start, keep_primer = _beginning(tokenizer, settings, seeds), False
     rules = rules_for(tokenizer, Length.parse(length), tempo, metre)
-    found = compose(checkpoint.model, start, rules, seeds, sampling, settings.get("window"))
+    window = settings.get("window")
+    found = generate_columns(checkpoint.model, start, rules, seeds, sampling, window)
     takes = []
     for b, (seed, new) in enumerate(zip(seeds, found, strict=True)):
         first = start if start.ndim == 1 else start[:, b]  # (T,)
-        ids = np.concatenate([first, new])
-        notes = _notes(tokenizer, ids, len(first), keep_primer)
-        takes.append(Take(seed, sampling, ids, len(first), notes, tempo, metre))
+        ids, n = np.concatenate([first, new]), len(first)
+        notes = tokenizer.decode(ids) if keep_primer else tokenizer.continuation(ids, n)
+        takes.append(Take(seed, sampling, ids, n, notes, tempo, metre))
     return takes
 
 
 def compose_notes(
-    checkpoint: Any,
+    checkpoint: Checkpoint,
     length: Length | str | int = 500,
     temperature: float | None = None,
     seed: int = 0,
     primer: Piece | None = None,
 ) -> list[Note]:
-    """The notes of one piece: the short form of :func:`compose_takes`.
+    """The notes of one piece: the short form of `compose_takes`, without the primer's notes.
 
-    temperature: by default what the checkpoint's preset says. A primer is not among the notes.
+    temperature: by default that of the checkpoint's preset.
     """
     sampling = None if temperature is None else Sampling(temperature)
     (take,) = compose_takes(checkpoint, [seed], length, sampling, primer, keep_primer=False)
@@ -180,38 +103,29 @@ def compose_notes(
 
 
 def _primer_ids(tokenizer: Tokenizer, primer: Piece, bars: int | None) -> ndarray:
-    """The primer's tokens (T,), without the end of the piece."""
+    """The ids (T,) to continue from, of the first bars of a primer."""
     beats, unit = primer.time_signature
     end = np.inf if bars is None else bars * beats * 4 / unit  # quarter notes
     notes = tuple(note for note in primer.notes if note.onset < end)
-    ids = tokenizer.encode(Piece(primer.name, notes, path=primer.path)) if notes else np.zeros(0)
+    ids = tokenizer.primer(Piece(primer.name, notes, path=primer.path)) if notes else np.zeros(0)
     if not len(ids):
         raise ValueError(f"{primer.name} has no notes to continue for {tokenizer!r}")
-    return ids[:-1] if isinstance(tokenizer, EventTokenizer) else ids[-PRIMER:]
+    return ids
 
 
 def _beginning(tokenizer: Tokenizer, settings: dict[str, Any], seeds: Sequence[int]) -> ndarray:
-    """What stands before the first new token: (1,), or (T, seeds) openings of training pieces."""
-    if isinstance(tokenizer, EventTokenizer):
-        return np.array([tokenizer.bos])
+    """The ids before the first new one: (T,), or (T, seeds) openings of training pieces."""
+    if len(start := tokenizer.beginning()):
+        return start
     if not settings.get("primers"):
-        raise ValueError("the checkpoint holds no openings to begin from: give a primer")
+        raise ValueError("the checkpoint has no openings to begin from: give a primer")
     primers = settings["primers"]
     picks = [primers[np.random.default_rng(seed).integers(len(primers))] for seed in seeds]
     return np.array(picks).T  # (T, seeds)
 
 
-def _notes(tokenizer: Tokenizer, ids: ndarray, primed: int, keep_primer: bool) -> list[Note]:
-    """The notes of a primer and what follows it, or only of the latter, which then begins at 0."""
-    if keep_primer or not isinstance(tokenizer, EventTokenizer):
-        return tokenizer.decode(ids[0 if keep_primer else primed :])
-    notes = tokenizer.decode(ids)[len(tokenizer.decode(ids[:primed])) :]
-    begin = min((note.onset for note in notes), default=0.0)
-    return [note._replace(onset=note.onset - begin) for note in notes]
-
-
-def openings(tokens: Any, length: int = PRIMER, most: int = 50) -> list[list[int]]:
-    """The first `length` ids of up to `most` pieces, for a checkpoint to start music from."""
+def openings(tokens: Tokens, length: int = 100, most: int = 50) -> list[list[int]]:
+    """The first `length` ids of up to `most` pieces, for a checkpoint to begin new pieces from."""
     ends = np.minimum(tokens.starts + length, tokens.ends)
     chosen = list(zip(tokens.starts, ends, strict=True))[:most]
     return [tokens.ids[a:b].tolist() for a, b in chosen if b - a == length] or [

@@ -1,10 +1,9 @@
-"""Pieces beside human pieces of the same length: the report on one, and on a hundred.
+"""Composed pieces beside human pieces of the same length.
 
-A number says little alone. So every figure of a composed piece stands beside the same figure of
-excerpts from pieces that were held out of training: their median and the middle half of them.
+A number alone says little. So each figure of a composed piece stands beside the same figure of
+excerpts from held-out pieces: their median and their middle half. statistics.py defines the
+figures, copies.py finds what was copied from the training pieces.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,13 +16,11 @@ from ...presets import PRESETS
 from ..composing.compose import Take
 from ..corpus import Corpus, load_corpus
 from ..notes import Note, Piece
-from ..tokenizers import tokenizer_from_config
-from ..tokenizers.base import Tokenizer
-from ..tokenizers.events import EventTokenizer
-from .copies import Heard
+from ..tokenizers import Tokenizer, tokenizer_from_config
+from .copies import KnownPieces
 from .statistics import STATISTICS, longest_cycle
 
-SLACK = 32  # tokens that a cycle may fill beyond what one does in training before it is "stuck"
+SLACK = 32  # a piece is stuck if its cycle is this many tokens longer than any in training
 
 LABELS = {
     "cycle": ("longest cycle of up to 8 tokens", "tokens"),
@@ -34,7 +31,7 @@ LABELS = {
 
 
 class Excerpt(NamedTuple):
-    """Music to judge: tokens and the notes that they stand for."""
+    """Music to judge: tokens and the notes that they encode."""
 
     name: str
     ids: np.ndarray  # (T,)
@@ -42,7 +39,7 @@ class Excerpt(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """One piece's figures by name, and where its longest copied passage comes from."""
+    """The figures of one piece by name, and the source of its longest copied passage."""
 
     name: str
     figures: dict[str, float]
@@ -50,36 +47,34 @@ class Judgement(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A figure of some pieces beside that of human ones."""
+    """A figure of composed pieces beside that of human pieces."""
 
     name: str
     label: str
     unit: str
     ours: float  # the median
-    low: float  # of human pieces: the first quartile,
-    median: float
-    high: float  # and the third
+    low: float  # the first quartile of human pieces
+    median: float  # of human pieces
+    high: float  # the third quartile of human pieces
 
     @property
     def natural(self) -> bool:
-        """Whether our median is in the middle half of human pieces."""
+        """Whether our median lies in the middle half of human pieces."""
         return self.low - 1e-9 <= self.ours <= self.high + 1e-9
 
 
 class Judge:
-    """Knows the training pieces and held-out human excerpts of some length.
+    """Compares pieces with held-out human excerpts, and finds copies from the training pieces.
 
-    Arguments:
-        corpus: what was trained on, and what was held out.
-        length: of the excerpts: notes, or tokens of an alphabet without time.
-        everyone: compare with all pieces of the corpus, each held out in turn (none is a source
-            of itself or of its near-duplicates), and not only with the few of the validation set.
+    length: of the excerpts, in notes, or in tokens if the tokenizer has no time. everyone: compare
+    with all pieces of the corpus, each held out in turn (a piece and its near-duplicates are no
+    source of each other), not only with the validation pieces.
     """
 
-    def __init__(self, corpus: Corpus, length: int = 500, everyone: bool = False) -> None:
+    def __init__(self, corpus: Corpus, length: int = 500, everyone: bool = False):
         tokenizer, train = corpus.tokenizer, corpus.train
         slices = [train.ids[a:b] for a, b in zip(train.starts, train.ends, strict=True)]
-        self.heard = Heard(
+        self.known = KnownPieces(
             (name, tokenizer.decode(ids))
             for name, ids in zip(corpus.train_pieces, slices, strict=True)
         )
@@ -95,7 +90,7 @@ class Judge:
             raise ValueError(f"no held-out piece has {length} notes to compare with: ask for fewer")
 
     def _held_out(self, corpus: Corpus, everyone: bool) -> Iterator[tuple[str, np.ndarray]]:
-        """The pieces to compare with, by name."""
+        """The names and ids of the pieces to compare with."""
         held_out = [(corpus.validation, corpus.validation_pieces)]
         if everyone or corpus.validation is None:
             held_out.append((corpus.train, corpus.train_pieces))
@@ -105,18 +100,18 @@ class Judge:
                     yield name, tokens.ids[start:end]
 
     def judge(self, excerpt: Excerpt, but: Iterable[str] = ()) -> Judgement:
-        """All figures of one piece; training pieces named in `but` do not count as sources."""
-        copied = self.heard.longest(excerpt.notes, but=but)
+        """All figures of one piece; training pieces named in `but` are no sources."""
+        copied = self.known.longest(excerpt.notes, but=but)
         figures = {
             "cycle": float(longest_cycle(excerpt.ids).length),
-            "copied_exactly": float(self.heard.longest(excerpt.notes, True, but).notes),
+            "copied_exactly": float(self.known.longest(excerpt.notes, True, but).notes),
             "copied": float(copied.notes),
         }
         figures |= {name: s.measure(excerpt.notes) for name, s in STATISTICS.items()}
         return Judgement(excerpt.name, figures, copied.source)
 
     def compare(self, judgements: Sequence[Judgement]) -> list[Comparison]:
-        """Each figure of these pieces, beside the human ones'."""
+        """Each figure of these pieces beside that of the human pieces."""
         rows = []
         for name, (label, unit) in LABELS.items():
             ours = np.median([judgement.figures[name] for judgement in judgements])
@@ -125,15 +120,15 @@ class Judge:
         return rows
 
     def stuck_pieces(self, judgements: Sequence[Judgement]) -> list[str]:
-        """Those with a cycle that fills 32 tokens more than any in the training pieces."""
+        """The names of pieces whose cycle is 32 tokens longer than any in the training pieces."""
         return [j.name for j in judgements if j.figures["cycle"] > self.stuck]
 
     def copying_limit(self, name: str = "copied") -> float:
-        """The 95th percentile of what human excerpts have in common with the training pieces."""
+        """The 95th percentile of the longest passages that human excerpts share with training."""
         return float(np.percentile([human.figures[name] for human in self.human], 95))
 
     def summary(self, judgements: Sequence[Judgement]) -> dict[str, Any]:
-        """What a hundred pieces come to, as plain JSON values."""
+        """The figures of many pieces, as plain JSON values."""
         return {
             "pieces": len(judgements),
             "human_excerpts": len(self.human),
@@ -154,12 +149,11 @@ class Judge:
 
 
 def excerpts(tokenizer: Tokenizer, name: str, ids: np.ndarray, length: int) -> list[Excerpt]:
-    """A piece cut into parts of `length` notes (tokens where there is no time), all of that length.
+    """A piece cut into parts of `length` notes, or of tokens if the tokenizer has no time.
 
-    What is left over at the end is left out, but a piece that has only three quarters of the
-    length is taken whole.
+    The rest at the end is left out, unless the piece is at least three quarters of the length.
     """
-    if not isinstance(tokenizer, EventTokenizer):
+    if tokenizer.grammar is None:
         parts = [ids[a : a + length] for a in range(0, len(ids), length)]
         whole = [part for part in parts if len(part) >= length * 3 // 4]
         return [Excerpt(name, part, tokenizer.decode(part)) for part in whole]
@@ -173,7 +167,7 @@ def excerpts(tokenizer: Tokenizer, name: str, ids: np.ndarray, length: int) -> l
 
 
 def table(rows: Sequence[Comparison]) -> str:
-    """Figures as lines of text, human ones beside them.
+    """The figures as lines of text.
 
     >>> print(table([Comparison("copied", "passage copied", "notes", 7, 8, 9.5, 12)]))
     figure                     ours   human   middle half

@@ -1,10 +1,8 @@
-"""How much of a piece has been heard before: the longest passage that other music has too.
+"""Copies: the longest passage that a piece shares with other music.
 
-A passage is copied in any key if it has the same intervals and the same times from note to note;
-exactly, if the pitches and durations are the same too. Both are counted in notes.
+Two passages are equal in any key if they have the same intervals and the same times from note to
+note; exactly equal, if also the same pitches and durations. Both are counted in notes.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -14,27 +12,27 @@ import numpy as np
 from ..notes import Note
 from .statistics import GRID
 
-_NOWHERE = -1  # between two pieces: no step of any piece is it
+_NOWHERE = -1  # between two pieces; equal to no step
 
 
 class Passage(NamedTuple):
-    """What two pieces have in common."""
+    """A passage that two pieces share."""
 
     notes: int
-    source: str  # the piece in which it was found; "" if there is none
+    source: str  # the piece that it was found in; "" if none
     at: float  # where it begins there, in quarter notes
-    place: int  # where it begins in the piece that was asked about, in notes
+    place: int  # where it begins in the piece asked about, in notes
 
 
-class Heard:
-    """All passages of some pieces, to look others up in.
+class KnownPieces:
+    """Pieces in which passages of other music are looked up.
 
     >>> tune = [Note(i, 1, pitch) for i, pitch in enumerate([60, 64, 67, 65, 62, 59, 60])]
-    >>> heard = Heard([("tune", tune)])
+    >>> known = KnownPieces([("tune", tune)])
     >>> higher = [note._replace(pitch=note.pitch + 2) for note in tune[2:6]]
-    >>> heard.longest(higher)
+    >>> known.longest(higher)
     Passage(notes=4, source='tune', at=2.0, place=0)
-    >>> heard.longest(higher, exactly=True).notes
+    >>> known.longest(higher, exactly=True).notes
     1
     """
 
@@ -57,11 +55,10 @@ class Heard:
     def longest(
         self, notes: Sequence[Note], exactly: bool = False, but: Iterable[str] = ()
     ) -> Passage:
-        """The longest passage of `notes` that one of the pieces has; pieces named in `but` do not
-        count.
+        """The longest passage of `notes` that one of the pieces has, except those named in `but`.
 
-        The length of the common run that ends at each step of the corpus, kept up to date from one
-        step of the piece to the next: exact, in the product of the two lengths.
+        Keeps, for each step of the known pieces, the length of the common run that ends there, and
+        updates it for each step of `notes`: exact, in the product of the two lengths.
         """
         corpus = self._steps[exactly]
         if but := set(but):
@@ -70,7 +67,7 @@ class Heard:
                 self.names, self._starts, [*self._starts[1:], len(corpus)], strict=True
             ):
                 corpus[start : end if name in but else start] = _NOWHERE
-        runs = np.zeros(len(corpus) + 1, np.int32)  # of the run that ends before each place
+        runs = np.zeros(len(corpus) + 1, np.int32)  # of the run that ends there
         best, end, place = 0, 0, 0
         for i, step in enumerate(_steps(notes, exactly)):
             runs[1:] = np.where(corpus == step, runs[:-1] + 1, 0)

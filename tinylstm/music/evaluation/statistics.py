@@ -1,11 +1,8 @@
-"""What a piece is like, in numbers that papers on generated music use.
+"""Statistics of a piece that papers on generated music use.
 
-Each takes notes and gives one number; :data:`STATISTICS` lists them with their meaning. None says
-whether music is good: they say whether it is like other music. Next: copying.py, for how much of it
-has been heard before; judging.py, which puts both beside human pieces.
+Each takes notes and gives one number; `STATISTICS` lists them with labels and units. They do not
+say whether music is good, only whether it resembles other music. Next: copies.py, compare.py.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -15,13 +12,13 @@ import numpy as np
 from ...generate import LONGEST_CYCLE
 from ..notes import DRUMS, Note
 
-GRID = 12  # steps a quarter note in which time is looked at
+GRID = 12  # steps per quarter note
 _MAJOR = (0, 2, 4, 5, 7, 9, 11)
 _MINOR = (0, 2, 3, 5, 7, 8, 10)
 
 
 def pitch_class_entropy(notes: Sequence[Note]) -> float:
-    """Bits: 0 for one pitch class alone, log2(12) = 3.58 if all twelve are as common.
+    """Bits: 0 for a single pitch class, log2(12) = 3.58 if all twelve are equally common.
 
     H = -sum p log2 p over the twelve pitch classes (S. Wu and Y. Yang, "The Jazz Transformer on the
     Front Line", 2020; MusPy's definition, over the whole piece).
@@ -35,7 +32,7 @@ def pitch_class_entropy(notes: Sequence[Note]) -> float:
 
 
 def scale_consistency(notes: Sequence[Note]) -> float:
-    """The share of notes in the major or natural minor scale that most of them are in.
+    """The share of notes in the best-fitting major or natural minor scale.
 
     (O. Mogren, "C-RNN-GAN", 2016; MusPy.)
 
@@ -52,8 +49,8 @@ def scale_consistency(notes: Sequence[Note]) -> float:
 
 
 def groove_consistency(notes: Sequence[Note], quarters: float = 4.0) -> float:
-    """How alike neighbouring bars are in rhythm: 1 - the mean share of steps where one has an onset
-    and the other has none. (S. Wu and Y. Yang, 2020, with `quarters` quarter notes a bar.)
+    """Rhythmic similarity of neighbouring bars: 1 - the mean share of steps at which just one of
+    the two has an onset. (S. Wu and Y. Yang, 2020, with `quarters` quarter notes per bar.)
 
     >>> groove_consistency([Note(0, 1, 60), Note(4, 1, 62), Note(8, 1, 64)])
     1.0
@@ -66,7 +63,7 @@ def groove_consistency(notes: Sequence[Note], quarters: float = 4.0) -> float:
 
 
 def polyphony(notes: Sequence[Note]) -> float:
-    """How many notes sound at once, on average over the time in which any does. (MusPy.)
+    """Notes sounding at once, averaged over the time in which any note sounds. (MusPy.)
 
     >>> polyphony([Note(0, 2, 60), Note(0, 1, 64), Note(10, 1, 60)])
     1.3333333333333333
@@ -80,7 +77,7 @@ def polyphony(notes: Sequence[Note]) -> float:
 
 
 def note_density(notes: Sequence[Note]) -> float:
-    """Notes a quarter note, from the first onset to the last end.
+    """Notes per quarter note, from the first onset to the last end.
 
     >>> note_density([Note(i / 2, 0.5, 60) for i in range(8)])
     2.0
@@ -101,7 +98,7 @@ def pitch_range(notes: Sequence[Note]) -> float:
 
 def distinct_ngrams(notes: Sequence[Note], n: int = 4) -> float:
     """The share of all runs of n melodic steps (interval, time to the next note) that are distinct:
-    distinct-n (J. Li et al., 2016) of music, which does not hear in what key it is.
+    distinct-n (J. Li et al., 2016) in transposition-invariant form.
 
     >>> distinct_ngrams([Note(i, 1, 60 + i) for i in range(10)])
     0.16666666666666666
@@ -114,7 +111,7 @@ def distinct_ngrams(notes: Sequence[Note], n: int = 4) -> float:
 
 
 def longest_run(notes: Sequence[Note]) -> float:
-    """The longest run of one pitch, in notes: in order of onset, nothing else between them.
+    """The longest run of notes of one pitch, in order of onset.
 
     >>> longest_run([Note(0, 1, 60), Note(1, 1, 60), Note(2, 1, 64)])
     2.0
@@ -127,13 +124,12 @@ def longest_run(notes: Sequence[Note]) -> float:
 class Cycle(NamedTuple):
     """A passage that repeats itself."""
 
-    length: int  # tokens that it fills
-    period: int  # tokens before it begins anew
+    length: int  # in tokens
+    period: int  # tokens until it repeats
 
 
 def longest_cycle(ids: Sequence[int] | np.ndarray, most: int = LONGEST_CYCLE) -> Cycle:
-    """The longest run of one cycle of up to `most` tokens, at least twice through it: stuck, if
-    that is long.
+    """The longest passage that repeats a cycle of up to `most` tokens, at least twice.
 
     >>> longest_cycle([7, 1, 2, 1, 2, 1, 2, 9])
     Cycle(length=6, period=2)
@@ -149,19 +145,19 @@ def longest_cycle(ids: Sequence[int] | np.ndarray, most: int = LONGEST_CYCLE) ->
 
 
 def _pitches(notes: Sequence[Note]) -> np.ndarray:
-    """The pitches (N,) of all that is no drum; of the drums where there is nothing else."""
+    """The pitches (N,) of all notes but drums; of the drums if there is nothing else."""
     tones = [note.pitch for note in notes if note.program != DRUMS]
     return np.array(tones or [note.pitch for note in notes])
 
 
 def _steps(notes: Sequence[Note]) -> np.ndarray:
-    """From each note to the next: semitones and steps of time, (N - 1, 2)."""
+    """From each note to the next, (N - 1, 2): semitones and steps of time."""
     ordered = sorted((round(note.onset * GRID), note.pitch) for note in notes)
     return np.diff(np.array(ordered), axis=0)[:, ::-1]
 
 
 class Statistic(NamedTuple):
-    """A number that a piece has."""
+    """A measure of a piece, its label and its unit."""
 
     measure: Callable[[Sequence[Note]], float]
     label: str
@@ -173,7 +169,7 @@ STATISTICS = {
     "scale_consistency": Statistic(scale_consistency, "scale consistency", "share"),
     "groove_consistency": Statistic(groove_consistency, "groove consistency", "share"),
     "polyphony": Statistic(polyphony, "polyphony", "notes at once"),
-    "note_density": Statistic(note_density, "note density", "notes a quarter"),
+    "note_density": Statistic(note_density, "note density", "notes per quarter"),
     "pitch_range": Statistic(pitch_range, "range", "semitones"),
     "distinct_ngrams": Statistic(distinct_ngrams, "distinct 4-grams", "share"),
     "longest_run": Statistic(longest_run, "longest run of one pitch", "notes"),

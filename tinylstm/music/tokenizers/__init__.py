@@ -1,23 +1,27 @@
-"""All tokenizers by name, as checkpoints and the command line know them."""
-
-from __future__ import annotations
+"""All tokenizers, and how checkpoints name them. Read base.py first, then events.py."""
 
 from typing import Any
 
 from .article import ArticleTokenizer
-from .base import Tokenizer
+from .base import Tokenizer, UnknownTokenWarning
 from .events import EventTokenizer
 
+__all__ = [
+    "TOKENIZERS",
+    "ArticleTokenizer",
+    "EventTokenizer",
+    "Tokenizer",
+    "UnknownTokenWarning",
+    "tokenizer_from_config",
+]
+
 TOKENIZERS: dict[str, type[Tokenizer]] = {
-    tokenizer.name: tokenizer for tokenizer in (EventTokenizer, ArticleTokenizer)
+    kind.name: kind for kind in (EventTokenizer, ArticleTokenizer)
 }
 
 
 def tokenizer_from_config(config: dict[str, Any]) -> Tokenizer:
-    """The tokenizer whose `to_config` this is.
-
-    Raises:
-        ValueError: no tokenizer has such a configuration.
+    """The tokenizer whose `to_config` this is. Raises ValueError if it is none's.
 
     >>> tokenizer_from_config({"name": "article", "strict": True, "instruments": "all",
     ...                        "vocabulary": ["C4", "D4"]})

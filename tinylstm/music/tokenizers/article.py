@@ -1,14 +1,9 @@
-"""The article's tokenizer: a note by its name, a chord by its pitch classes, and no time at all.
+"""The 2017 tutorial's tokenizer: a note by its name, a chord by its pitch classes, and no time.
 
-It is the alphabet of "How to Generate Music using a LSTM Neural Network in Keras" (2017). What it
-forgets (durations, rests, octaves of chords) is forgotten for good: decoding writes every token
-half a quarter note after the one before. `strict=True` reads files as the article's code does,
-faults included; the ordinary form takes all tracks and each note once.
-
-Read :mod:`tinylstm.music.tokenizers.article_symbols` first.
+What it drops (durations, rests, octaves of chords) cannot be restored: decoding writes each token
+half a quarter note after the last. `strict=True` reads files as the tutorial's code does, errors
+included; the ordinary form takes all tracks, and each note once. Next: article_symbols.py.
 """
-
-from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,6 +11,7 @@ from math import ceil
 from typing import Any, Self
 
 import numpy as np
+from numpy import ndarray
 
 from ..notes import DRUMS, Instruments, Note, Piece, chosen
 from .article_symbols import (
@@ -31,19 +27,17 @@ from .article_symbols import (
 )
 from .base import Tokenizer, Unknown, require
 
-STEP = 0.5  # quarter notes between two tokens: the commonest gap in the article's corpus
+PRIMER = 100  # tokens that the network reads before it continues, as in the tutorial
 _TOLERANCE = 0.25  # quarter notes: music21 makes one chord of notes that start and end this close
 _EPSILON = 1e-9  # onsets are ticks divided by ticks per quarter: equal only up to rounding
 
 
 class ArticleTokenizer(Tokenizer):
-    """Notes and chords by name; `vocabulary` lists the names, and an id is a place in that list.
+    """Notes and chords by name; an id is an index into `vocabulary`, the list of names.
 
-    Arguments:
-        strict: read files with the article's own music21 calls (pieces must have a path).
-        vocabulary: the names, if they are known already; else `train` finds them.
-        instruments: ``"piano"`` takes the notes of pianos only, ``"all"`` everything but drums;
-            the strict form asks music21 instead, and takes the first.
+    strict: read files with the tutorial's own music21 calls (pieces must have a path).
+    vocabulary: the names, if known; else `train` finds them. instruments: "piano" takes the notes
+    of pianos only, "all" everything but drums; the strict form takes the first instrument.
 
     >>> piece = Piece("two", (Note(0, 1, 60), Note(1, 1, 57), Note(1, 1, 64)))
     >>> tokenizer = ArticleTokenizer().train([piece])
@@ -57,6 +51,7 @@ class ArticleTokenizer(Tokenizer):
     """
 
     name = "article"
+    step = 0.5  # the most common gap between tokens in the tutorial's corpus
 
     def __init__(
         self,
@@ -83,13 +78,8 @@ class ArticleTokenizer(Tokenizer):
         return f"ArticleTokenizer(strict={self.strict}, {len(self)} classes)"
 
     def train(
-        self, pieces: Iterable[Piece | np.ndarray], transpositions: Iterable[int] = (0,)
+        self, pieces: Iterable[Piece | ndarray], transpositions: Iterable[int] = (0,)
     ) -> Self:
-        """Take the vocabulary from pieces, or from symbols that `symbols` has made of them.
-
-        With `transpositions`, it also holds every token moved by each of these semitones, so that
-        music moved by any of them meets no unknown token.
-        """
         seen = np.zeros(SYMBOLS, bool)
         for piece in pieces:
             seen[self.symbols(piece) if isinstance(piece, Piece) else piece] = True
@@ -102,7 +92,7 @@ class ArticleTokenizer(Tokenizer):
         self._define(found)
         return self
 
-    def symbols(self, piece: Piece) -> np.ndarray:
+    def symbols(self, piece: Piece) -> ndarray:
         """A piece as the integers of article_symbols.py, (T,): needs no vocabulary."""
         if self.strict:
             from ..files import first_part_tokens
@@ -114,11 +104,10 @@ class ArticleTokenizer(Tokenizer):
 
     @property
     def symbol_key(self) -> str:
-        """What `symbols` depends on, besides the piece: part of the name of what is cached."""
         return "article strict" if self.strict else f"article {self.instruments}"
 
-    def notes_kept(self, piece: Piece, symbols: np.ndarray) -> int:
-        """How many notes of a piece its symbols stand for; the strict form forgets doublings."""
+    def notes_kept(self, piece: Piece, symbols: ndarray) -> int:
+        """How many notes of a piece its symbols encode; the strict form drops doubled notes."""
         if self.strict:
             return sum(len(pitch_classes(int(symbol))) for symbol in symbols)
         return len(self._chosen(piece))
@@ -126,8 +115,7 @@ class ArticleTokenizer(Tokenizer):
     def _chosen(self, piece: Piece) -> list[Note]:
         return [n for n in chosen(piece.notes, self.instruments) if n.program != DRUMS]
 
-    def ids(self, symbols: np.ndarray, unknown: Unknown = "nearest") -> np.ndarray:
-        """Ids (T,) of symbols (T,); an unknown one becomes the most similar, or -1 (`mark`)."""
+    def ids(self, symbols: ndarray, unknown: Unknown = "nearest") -> ndarray:
         if not len(self):
             raise ValueError("the tokenizer has no vocabulary yet: call train() first")
         ids = self._ids[symbols]  # (T,)
@@ -142,36 +130,37 @@ class ArticleTokenizer(Tokenizer):
             self._nearest[symbol] = int(self._ids[similar])
         return self._nearest[symbol]
 
-    def substitutes(self, symbols: np.ndarray) -> dict[str, str]:
-        """Which unknown names there are among symbols, and the known name that stands for each."""
+    def substitutes(self, symbols: ndarray) -> dict[str, str]:
         unknown = np.unique(symbols[self._ids[symbols] < 0])
         return {spell(int(s)): self.vocabulary[self._stand_in(int(s))] for s in unknown}
 
     def decode(self, ids: Iterable[int]) -> list[Note]:
-        """Notes, one token every half quarter note; a chord in the octave of the middle C.
+        """Notes, one token every half quarter note; a chord in the octave of middle C.
 
-        The article leaves each note a whole quarter long, into the next one: so does `strict`.
+        In the tutorial each note lasts a whole quarter, into the next one; so with `strict`.
         """
-        duration = 1.0 if self.strict else STEP
+        duration = 1.0 if self.strict else self.step
         notes = []
         for place, token in enumerate(ids):
             symbol = int(self._symbols[token])
             pitches = [symbol] if symbol < CHORDS else [60 + n for n in pitch_classes(symbol)]
-            notes += [Note(place * STEP, duration, pitch) for pitch in pitches]
+            notes += [Note(place * self.step, duration, pitch) for pitch in pitches]
         return notes
 
-    def pitches(self, ids: np.ndarray) -> list[int]:
-        """The distinct pitches among ids; a chord has no octave, so it limits nothing."""
-        symbols = self._symbols[np.unique(ids)]
-        return symbols[symbols < CHORDS].tolist()
+    def primer(self, piece: Piece) -> ndarray:
+        return self.encode(piece)[-PRIMER:]
 
-    def transposition(self, semitones: int) -> np.ndarray:
-        """A table (V,): the id of each token some semitones higher; -1 where there is none."""
+    def beginning(self) -> ndarray:
+        return np.zeros(0, int)
+
+    def continuation(self, ids: ndarray, primed: int) -> list[Note]:
+        return self.decode(ids[primed:])
+
+    def transposition(self, semitones: int) -> ndarray:
         moved = transposition(semitones)[self._symbols]  # (V,)
         return np.where(moved >= 0, self._ids[moved], -1).astype(np.int32)
 
     def to_config(self) -> dict[str, Any]:
-        """All there is to know, as plain JSON values."""
         return {
             "name": self.name,
             "strict": self.strict,
@@ -181,7 +170,6 @@ class ArticleTokenizer(Tokenizer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """The inverse of `to_config`; ValueError if it is none."""
         strict, vocabulary, instruments = require(
             config, cls.name, ["strict", "vocabulary", "instruments"]
         )
@@ -193,7 +181,7 @@ class ArticleTokenizer(Tokenizer):
 
 
 def _in_order(notes: Iterable[Note]) -> list[tuple[float, int, int, int]]:
-    """``(onset on music21's grid, track, place, symbol)`` of every note and chord, sorted."""
+    """(onset on music21's grid, track, place, symbol) of every note and chord, sorted."""
     tracks: dict[tuple[int, int], list[Note]] = defaultdict(list)
     for note in notes:
         tracks[note.track, note.program].append(note)
@@ -207,11 +195,11 @@ def _in_order(notes: Iterable[Note]) -> list[tuple[float, int, int, int]]:
 
 
 def chords(notes: Sequence[Note]) -> list[list[Note]]:
-    """Notes of one track, in order of onset, gathered into chords as music21 does it.
+    """Notes of one track, in order of onset, grouped into chords as music21 does.
 
     A chord takes each free note that starts less than a sixteenth after its first note and ends
-    within a sixteenth of that note's end. (music21 may put a note into two such chords; here each
-    note is in one.)
+    within a sixteenth of that note's end. (music21 may put a note into two chords; here each note
+    is in one.)
 
     >>> hands = [Note(0, 1, 48), Note(0, 1, 52), Note(0, 2, 60), Note(0.2, 0.9, 55)]
     >>> [[note.pitch for note in chord] for chord in chords(hands)]

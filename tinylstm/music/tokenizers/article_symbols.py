@@ -1,15 +1,13 @@
-"""The article's alphabet as numbers: 128 pitches and 4,095 sets of pitch classes.
+"""The 2017 tutorial's notes and chords as integers: 128 pitches and 4,095 sets of pitch classes.
 
-The article spells a note ``F#5`` and a chord by its normal order, ``9.1.4``. Both are finite, so a
-*symbol* is a number: 0..127 is the pitch itself; 128 + m is the chord whose pitch classes are the
-bits of m. Spelling, likeness and transposition are then arithmetic on symbols, and a vocabulary
-(:mod:`tinylstm.music.tokenizers.article`) is a table from symbols to ids.
+The tutorial names a note `F#5` and a chord by its normal order, `9.1.4`. A *symbol* is an integer:
+0 to 127 is the pitch itself; 128 + m is the chord whose pitch classes are the bits of m. Names,
+similarity and transposition are then arithmetic on symbols, and a vocabulary (article.py) is a
+table from symbols to ids.
 
-Two pitches, far below the piano, have no name of their own: ``E-1`` is E flat in octave 1, and
-would be E in octave -1; so with ``B-1``. They are written an octave higher.
+Two pitches far below the piano have no name of their own: `E-1` is E flat in octave 1, but would
+also be E in octave -1; the same holds for `B-1`. They are written an octave higher.
 """
-
-from __future__ import annotations
 
 from functools import lru_cache
 
@@ -23,7 +21,7 @@ _NAMELESS = (4, 11)  # E and B in octave -1
 
 
 def note_symbol(pitch: int) -> int:
-    """The symbol of a note: its pitch, but for the two whose names are taken.
+    """The symbol of a note: its pitch, except for the two whose names are taken.
 
     >>> spell(note_symbol(60)), spell(note_symbol(4)), spell(note_symbol(27))
     ('C4', 'E0', 'E-1')
@@ -32,7 +30,7 @@ def note_symbol(pitch: int) -> int:
 
 
 def chord_symbol(pitches: list[int]) -> int:
-    """The symbol of a chord: which pitch classes it has, whatever their octaves.
+    """The symbol of a chord: its pitch classes, without their octaves.
 
     >>> spell(chord_symbol([45, 64, 81]))
     '4.9'
@@ -59,7 +57,7 @@ def normal_order(classes: list[int]) -> list[int]:
 
     Of all rotations, the one with the smallest interval from the first class to the last; then to
     the second, the third ...; then the one that begins lowest. Equal to music21's
-    ``Chord.normalOrder`` on all 4,095 sets.
+    `Chord.normalOrder` on all 4,095 sets.
 
     >>> normal_order([1, 4, 9]), normal_order([0, 2, 11]), normal_order([0, 3, 6, 9])
     ([9, 1, 4], [11, 0, 2], [0, 3, 6, 9])
@@ -75,7 +73,7 @@ def normal_order(classes: list[int]) -> list[int]:
 
 @lru_cache(maxsize=SYMBOLS)
 def spell(symbol: int) -> str:
-    """The article's name of a symbol.
+    """The tutorial's name of a symbol.
 
     >>> spell(60), spell(58), spell(3), spell(CHORDS + 0b1000010010)
     ('C4', 'B-3', 'E--1', '9.1.4')
@@ -89,10 +87,7 @@ _PITCHES = {spell(pitch): pitch for pitch in range(128) if pitch not in _NAMELES
 
 
 def parse(name: str) -> int:
-    """The inverse of :func:`spell`.
-
-    Raises:
-        ValueError: no such name.
+    """The inverse of `spell`. Raises ValueError for a name that is no note or chord.
 
     >>> parse("B-3"), spell(parse("9.1.4"))
     (58, '9.1.4')
@@ -108,11 +103,11 @@ def parse(name: str) -> int:
 
 
 def most_similar(symbol: int, known: list[int]) -> int:
-    """The known symbol that is most like an unknown one; ties go to the lowest.
+    """The known symbol most similar to an unknown one; ties go to the lowest.
 
-    A note becomes the nearest note of its pitch class, else a chord that holds that class, else the
-    nearest note. A chord becomes the chord that shares most classes and adds fewest, else a note
-    out of it, nearest the middle C.
+    A note becomes the nearest note of its pitch class, else a chord with that class, else the
+    nearest note. A chord becomes the chord that shares most classes and adds fewest, else one of
+    its notes, nearest to middle C.
 
     >>> def similar(name, known):
     ...     return spell(most_similar(parse(name), [parse(other) for other in known]))
@@ -136,9 +131,9 @@ def most_similar(symbol: int, known: list[int]) -> int:
 
 @lru_cache(maxsize=256)
 def transposition(semitones: int) -> np.ndarray:
-    """A table (SYMBOLS,): each symbol moved by some semitones, -1 where no symbol is.
+    """A table (SYMBOLS,): each symbol some semitones higher, -1 where there is none.
 
-    A chord has no octave, so it turns within the twelve classes and never leaves.
+    A chord has no octave: its classes rotate within the twelve.
 
     >>> table = transposition(3)
     >>> spell(int(table[parse("C4")])), spell(int(table[parse("9.1.4")])), int(table[126])

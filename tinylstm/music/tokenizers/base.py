@@ -1,12 +1,9 @@
-"""What every tokenizer can do: the contract of :class:`ArticleTokenizer` and `EventTokenizer`.
+"""What every tokenizer can do: the contract of `EventTokenizer` and `ArticleTokenizer`.
 
-A tokenizer works in two steps. `symbols` turns a piece into integers without knowing any other
-piece, so it can be done in parallel and cached; `ids` looks these up in the vocabulary, which
-`train` takes from the symbols of the training pieces. Where the vocabulary is fixed, symbols are
-ids already.
+A tokenizer works in two steps. `symbols` turns a piece into integers without knowing other pieces,
+so it can run in parallel and be cached; `ids` looks these up in the vocabulary, which `train` takes
+from the training pieces. Where the vocabulary is fixed, symbols are ids already. Next: events.py.
 """
-
-from __future__ import annotations
 
 import json
 import warnings
@@ -17,24 +14,29 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
+from numpy import ndarray
 
 from ...files import replacing
 from ..notes import Note, Piece
-
-KEYBOARD = (21, 108)  # the piano's lowest and highest key
+from .grammar import Grammar
 
 Unknown = Literal["nearest", "mark"]
 
 
 class UnknownTokenWarning(UserWarning):
-    """A piece has tokens that the vocabulary lacks; the most similar known ones stand for them."""
+    """A piece has tokens that the vocabulary lacks; they were replaced by the most similar ones."""
 
 
 class Tokenizer(ABC):
-    """From a piece to ids and back. `vocabulary` lists the tokens' names in order of id."""
+    """From a piece to ids and back. `vocabulary` lists the tokens' names in order of id.
+
+    grammar: which token may follow which; None if any token may, each of `step` quarter notes.
+    """
 
     name: str
     vocabulary: list[str]
+    grammar: Grammar | None = None
+    step = 0.0  # quarter notes per token, where there is no grammar
 
     def __len__(self) -> int:
         return len(self.vocabulary)
@@ -42,68 +44,70 @@ class Tokenizer(ABC):
     @property
     @abstractmethod
     def symbol_key(self) -> str:
-        """What `symbols` depends on, besides the piece: part of the name of what is cached."""
+        """What `symbols` depends on besides the piece: part of the name of cached symbols."""
 
     @abstractmethod
-    def symbols(self, piece: Piece) -> np.ndarray:
-        """A piece as integers (T,), before any vocabulary; none if it holds nothing to say."""
+    def symbols(self, piece: Piece) -> ndarray:
+        """A piece as integers (T,), before any vocabulary; empty if it has no usable notes."""
 
     @abstractmethod
-    def notes_kept(self, piece: Piece, symbols: np.ndarray) -> int:
-        """How many notes of a piece its symbols stand for."""
+    def notes_kept(self, piece: Piece, symbols: ndarray) -> int:
+        """How many notes of a piece its symbols encode."""
 
     @abstractmethod
     def train(
-        self, pieces: Iterable[Piece | np.ndarray], transpositions: Iterable[int] = (0,)
+        self, pieces: Iterable[Piece | ndarray], transpositions: Iterable[int] = (0,)
     ) -> Self:
-        """Take the vocabulary from pieces, or from symbols that `symbols` has made of them.
+        """Take the vocabulary from pieces, or from their symbols.
 
-        With `transpositions`, it also holds every token moved by each of these semitones, so that
-        music moved by any of them meets no unknown token.
+        transpositions: adds all tokens transposed by each of these semitones, so that transposed
+        training pieces have no unknown tokens.
         """
 
     @abstractmethod
-    def ids(self, symbols: np.ndarray, unknown: Unknown = "nearest") -> np.ndarray:
-        """Ids (T,) of symbols (T,); an unknown one becomes the most similar, or -1 (`mark`)."""
+    def ids(self, symbols: ndarray, unknown: Unknown = "nearest") -> ndarray:
+        """Ids (T,) of symbols (T,); an unknown symbol becomes the most similar, or -1 ("mark")."""
 
     @abstractmethod
     def decode(self, ids: Iterable[int]) -> list[Note]:
-        """The notes that ids stand for, in order of onset."""
+        """The notes of a sequence of ids, in order of onset."""
 
     @abstractmethod
-    def transposition(self, semitones: int) -> np.ndarray:
+    def transposition(self, semitones: int) -> ndarray:
         """A table (V,): the id of each token some semitones higher; -1 where there is none."""
 
     @abstractmethod
-    def pitches(self, ids: np.ndarray) -> list[int]:
-        """The distinct pitches among ids that have an octave: what limits their transposition."""
-
-    @abstractmethod
     def to_config(self) -> dict[str, Any]:
-        """All there is to know, as plain JSON values."""
+        """The tokenizer as plain JSON values."""
 
     @classmethod
     @abstractmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """The inverse of `to_config`.
+        """The inverse of `to_config`. Raises ValueError for another tokenizer's configuration."""
 
-        Raises:
-            ValueError: the configuration is not one of this tokenizer.
-        """
+    @abstractmethod
+    def primer(self, piece: Piece) -> ndarray:
+        """The ids (T,) of a piece that the network is to continue."""
 
-    def rounding(self, piece: Piece) -> np.ndarray:
-        """By how many quarter notes each onset (N,) is moved; none if time is not kept at all."""
+    @abstractmethod
+    def beginning(self) -> ndarray:
+        """The ids that every piece begins with; empty if the vocabulary has no such mark."""
+
+    @abstractmethod
+    def continuation(self, ids: ndarray, primed: int) -> list[Note]:
+        """The notes that ids (T,) add to those of their first `primed`, beginning at onset 0."""
+
+    def rounding(self, piece: Piece) -> ndarray:
+        """By how many quarter notes each onset (N,) is moved; empty if time is not encoded."""
         return np.zeros(0)
 
-    def substitutes(self, symbols: np.ndarray) -> dict[str, str]:
-        """Which unknown names there are among symbols, and the known name that stands for each."""
+    def substitutes(self, symbols: ndarray) -> dict[str, str]:
+        """The names of unknown symbols, each with the known name that replaces it."""
         return {}
 
-    def encode(self, piece: Piece, unknown: Unknown = "nearest") -> np.ndarray:
-        """Ids (T,) of a piece.
-
-        A token outside the vocabulary becomes the most similar known one, with one
-        UnknownTokenWarning a piece; with ``unknown="mark"`` it becomes -1.
+    def encode(self, piece: Piece, unknown: Unknown = "nearest") -> ndarray:
+        """Ids (T,) of a piece. A token outside the vocabulary becomes the most similar one, with
+        one UnknownTokenWarning per piece, or -1 with unknown="mark".
         """
         symbols = self.symbols(piece)
         ids = self.ids(symbols, unknown)
@@ -115,35 +119,9 @@ class Tokenizer(ABC):
             warnings.warn(message, UnknownTokenWarning, stacklevel=2)
         return ids
 
-    def transpositions(self, semitones: Iterable[int]) -> np.ndarray:
-        """The tables (S, V) of some transpositions, that by 0 first: `Streams(variants=...)`."""
+    def transpositions(self, semitones: Iterable[int]) -> ndarray:
+        """The tables (S, V) of transpositions, that of 0 first: for `Streams(variants=...)`."""
         return np.array([self.transposition(s) for s in (0, *(s for s in semitones if s))])
-
-    def transposable(self, ids: np.ndarray, low: int = -12, high: int = 12) -> list[int]:
-        """By how many semitones from `low` to `high` these ids can move.
-
-        They stay on the piano's keyboard, or as far off it as they are, and in the vocabulary.
-        """
-        found, pitches = np.unique(ids), self.pitches(ids)
-        bottom, top = min([KEYBOARD[0], *pitches]), max([KEYBOARD[1], *pitches])
-        return [
-            semitones
-            for semitones in range(low, high + 1)
-            if all(bottom <= pitch + semitones <= top for pitch in pitches)
-            and (self.transposition(semitones)[found] >= 0).all()
-        ]
-
-    def transpose(self, ids: np.ndarray, semitones: int) -> np.ndarray:
-        """Ids (T,) of the same music, some semitones higher.
-
-        Raises:
-            ValueError: a token would leave the keyboard or the vocabulary: `transposable` tells.
-        """
-        moved = self.transposition(semitones)[ids]  # (T,)
-        if (moved < 0).any():
-            name = self.vocabulary[int(np.asarray(ids)[moved < 0][0])]
-            raise ValueError(f"{name} moved by {semitones} semitones is not in the vocabulary")
-        return moved
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write `to_config` as JSON."""
@@ -152,12 +130,12 @@ class Tokenizer(ABC):
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
-        """What `save` wrote."""
+        """The tokenizer that `save` wrote."""
         return cls.from_config(json.loads(Path(path).read_text(encoding="utf-8")))
 
 
 def require(config: dict[str, Any], name: str, keys: Sequence[str]) -> list[Any]:
-    """The values of a tokenizer's configuration, or a ValueError that says what is wrong."""
+    """The values of a tokenizer's configuration. Raises ValueError that says what is wrong."""
     if config.get("name") != name:
         raise ValueError(f"tokenizer is {config.get('name')!r}: want {name!r}")
     if missing := [key for key in keys if key not in config]:

@@ -1,30 +1,28 @@
-"""The events tokenizer: one token for each thing that happens, and the music can be had back.
+"""The events tokenizer: one token per event, reversible up to the grid.
 
-A piece is ``BOS``, its notes in order of onset, ``EOS``. A note is a `Pitch` (the note-on), a
-`Velocity` where asked for, and a `Duration`; a `TimeShift` before it says how long after the last
-onset it comes, so rests need no token of their own. Times are whole steps of a grid, 12 to the
-quarter note: sixteenths and triplets are exact, the rest is rounded and the rounding reported.
+A piece is `BOS`, its notes in order of onset, `EOS`. A note is a `Pitch` (the note-on), a
+`Velocity` if asked for, and a `Duration`; a `TimeShift` before it gives the time since the last
+onset, so rests need no token. Times are whole steps of a grid, 12 per quarter note: sixteenths and
+triplets are exact, the rest is rounded, and the rounding is reported.
 
-With ``instruments="all"`` a `Family` token (the 16 families of General MIDI) names the instrument
-of all notes that follow, and drums have `Drum` tokens instead of `Pitch`. The grammar is one table
-(:class:`Grammar`): a sampler that obeys it never writes a sequence that means nothing.
-
-``docs/tokenizers.md`` compares the tokens with MidiTok's.
+With instruments="all" a `Family` token (the 16 families of General MIDI) sets the instrument of the
+notes that follow, and drums have `Drum` tokens instead of `Pitch`. A sampler that obeys `grammar`
+writes only sequences that can be decoded. docs/tokenizers.md compares the tokens with MidiTok's.
+Next: grammar.py, which tokens may follow each other.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 import numpy as np
+from numpy import ndarray
 
 from ..notes import DRUMS, Instruments, Note, Piece, chosen
 from .base import Tokenizer, Unknown, require
 from .grammar import Grammar, Kind
 
-BEATS = 4  # quarter notes that one time token can say to the step; longer times take two
-LONG = 8  # the largest multiple of these that one token can say
+BEATS = 4  # quarter notes: a time below these takes one token, a longer one takes more
+LONG = 8  # the largest multiple of BEATS that one token encodes
 # fmt: off
 FAMILIES = [
     "Piano", "Percussion", "Organ", "Guitar", "Bass", "Strings", "Ensemble", "Brass", "Reed",
@@ -36,12 +34,10 @@ _LOUDEST = 127
 
 
 class EventTokenizer(Tokenizer):
-    """Time shift, pitch and duration, and where asked for velocity and instrument.
+    """Time shift, pitch and duration; velocity and instrument if asked for.
 
-    Arguments:
-        grid: steps a quarter note.
-        velocities: into how many levels loudness is rounded; 0 leaves it out.
-        instruments: ``"piano"`` takes the notes of pianos only, ``"all"`` everything, drums apart.
+    grid: steps per quarter note. velocities: levels that loudness is rounded to; 0 leaves it out.
+    instruments: "piano" takes the notes of pianos only, "all" takes everything.
 
     >>> tokenizer = EventTokenizer()
     >>> piece = Piece("two", (Note(0, 1, 60), Note(1.5, 0.5, 64)))
@@ -58,7 +54,7 @@ class EventTokenizer(Tokenizer):
         self, grid: int = 12, velocities: int = 0, instruments: Instruments = "piano"
     ) -> None:
         if not 1 <= grid <= 96:
-            raise ValueError(f"grid is {grid} steps a quarter note: want 1 to 96")
+            raise ValueError(f"grid is {grid} steps per quarter note: want 1 to 96")
         if not 0 <= velocities <= _LOUDEST:
             raise ValueError(f"velocities is {velocities}: want 0 (none) to {_LOUDEST} levels")
         if instruments not in ("piano", "all"):
@@ -67,7 +63,7 @@ class EventTokenizer(Tokenizer):
         self._bar = BEATS * grid
         times = [*range(1, self._bar), *(self._bar * n for n in range(1, LONG + 1))]
         every = instruments == "all"
-        self._values: dict[Kind, list[int]] = {
+        values: dict[Kind, list[int]] = {
             Kind.BOS: [0],
             Kind.EOS: [0],
             Kind.SHIFT: times,
@@ -77,10 +73,10 @@ class EventTokenizer(Tokenizer):
             Kind.FAMILY: list(range(len(FAMILIES))) if every else [],
             Kind.DRUM: list(range(128)) if every else [],
         }
-        self._tokens = [(kind, value) for kind in Kind for value in self._values[kind]]
-        self._id = {token: place for place, token in enumerate(self._tokens)}
-        self.vocabulary = [self._spell(*token) for token in self._tokens]
-        self.grammar = Grammar(self._tokens, self._bar, LONG * self._bar)
+        tokens = [(kind, value) for kind in Kind for value in values[kind]]
+        self._id = {token: place for place, token in enumerate(tokens)}
+        self.vocabulary = [self._spell(*token) for token in tokens]
+        self.grammar: Grammar = Grammar(tokens, grid, self._bar, LONG * self._bar)
 
     @staticmethod
     def _spell(kind: Kind, value: int) -> str:
@@ -96,22 +92,22 @@ class EventTokenizer(Tokenizer):
 
     @property
     def bos(self) -> int:
-        """The id that every piece begins with."""
-        return self._id[Kind.BOS, 0]
+        """The id of the token that begins every piece."""
+        return self.grammar.bos
 
     @property
     def eos(self) -> int:
-        """The id that every piece ends with."""
-        return self._id[Kind.EOS, 0]
+        """The id of the token that ends every piece."""
+        return self.grammar.eos
 
     def train(self, pieces: object = (), transpositions: object = (0,)) -> Self:
-        """Nothing to learn: the vocabulary follows from the arguments, and is closed already."""
+        """Does nothing: the vocabulary follows from the arguments."""
         return self
 
     def on_grid(self, notes: Iterable[Note]) -> list[Note]:
-        """What the tokens can say of notes, in the order in which they say it.
+        """Notes as the tokens encode them, in the tokens' order.
 
-        Onset and duration in whole steps (a duration is one at least), the first program of the
+        Onset and duration in whole steps (a duration is at least one), the first program of the
         instrument's family, velocity by its level; no track.
         """
         result = []
@@ -131,8 +127,8 @@ class EventTokenizer(Tokenizer):
         loudest = -(-(level + 1) * _LOUDEST // self.velocities) - 1
         return 1 + (softest + loudest) // 2
 
-    def symbols(self, piece: Piece) -> np.ndarray:
-        """Ids (T,) of a piece; none at all if it has no notes of the chosen instruments."""
+    def symbols(self, piece: Piece) -> ndarray:
+        """Ids (T,) of a piece; empty if it has no notes of the chosen instruments."""
         notes = self.on_grid(piece.notes)
         ids: list[int] = []
         now, family = 0, 0
@@ -153,7 +149,7 @@ class EventTokenizer(Tokenizer):
         return np.array([self.bos, *ids, self.eos] if ids else [], np.int32)
 
     def _time(self, kind: Kind, steps: int) -> Iterator[int]:
-        """A time as tokens, the longest first: nothing for 0, one token below a bar of four."""
+        """A time as tokens, the longest first; no token for 0."""
         bars, rest = divmod(steps, self._bar)
         while bars:
             yield self._id[kind, min(bars, LONG) * self._bar]
@@ -161,27 +157,25 @@ class EventTokenizer(Tokenizer):
         if rest:
             yield self._id[kind, rest]
 
-    def ids(self, symbols: np.ndarray, unknown: Unknown = "nearest") -> np.ndarray:
-        """Symbols are ids already, and no token is ever unknown."""
+    def ids(self, symbols: ndarray, unknown: Unknown = "nearest") -> ndarray:
+        """Symbols are ids already, and none is unknown."""
         return symbols
 
     def decode(self, ids: Iterable[int]) -> list[Note]:
-        """The notes of a sequence, or of a part of one that begins with a whole note.
+        """The notes of a sequence, or of a part that begins with a whole note.
 
-        A note that is cut off at the end is left out.
-
-        Raises:
-            ValueError: a token stands where the grammar does not allow it.
+        A note that is cut off at the end is left out. Raises ValueError for a token that the
+        grammar does not allow.
         """
         notes: list[Note] = []
-        now, family, length = 0, 0, 0  # the note being read is `opened` until its first duration
+        now, family, length = 0, 0, 0  # a note is `opened` until its first duration
         opened: Note | None = None
         state = self.grammar.anywhere
         for place, token in enumerate(ids):
             if not self.grammar.allowed(state)[token]:
                 raise ValueError(f"{self.vocabulary[token]} cannot stand at place {place}")
             state = int(self.grammar.step(state, token))
-            kind, value = self._tokens[token]
+            kind, value = self.grammar.tokens[token]
             if kind is Kind.BOS:
                 now, family = 0, 0
             elif kind is Kind.SHIFT:
@@ -201,27 +195,30 @@ class EventTokenizer(Tokenizer):
                 notes[-1] = notes[-1]._replace(duration=length / self.grid)
         return notes
 
-    def rounding(self, piece: Piece) -> np.ndarray:
-        """By how many quarter notes each onset (N,) is moved to be on the grid."""
+    def primer(self, piece: Piece) -> ndarray:
+        return self.encode(piece)[:-1]  # without EOS
+
+    def beginning(self) -> ndarray:
+        return np.array([self.bos])
+
+    def continuation(self, ids: ndarray, primed: int) -> list[Note]:
+        notes = self.decode(ids)[len(self.decode(ids[:primed])) :]
+        begin = min((note.onset for note in notes), default=0.0)
+        return [note._replace(onset=note.onset - begin) for note in notes]
+
+    def rounding(self, piece: Piece) -> ndarray:
         onsets = np.array([note.onset for note in chosen(piece.notes, self.instruments)])  # (N,)
         return np.floor(onsets * self.grid + 0.5) / self.grid - onsets
 
     @property
     def symbol_key(self) -> str:
-        """What `symbols` depends on, besides the piece: part of the name of what is cached."""
         return f"events grid={self.grid} velocities={self.velocities} {self.instruments}"
 
-    def notes_kept(self, piece: Piece, symbols: np.ndarray) -> int:
-        """How many notes of a piece its tokens stand for."""
+    def notes_kept(self, piece: Piece, symbols: ndarray) -> int:
         return len(chosen(piece.notes, self.instruments))
 
-    def pitches(self, ids: np.ndarray) -> list[int]:
-        """The distinct pitches among ids; drums have none."""
-        tokens = [self._tokens[i] for i in np.unique(ids)]
-        return [value for kind, value in tokens if kind is Kind.PITCH]
-
-    def transposition(self, semitones: int) -> np.ndarray:
-        """A table (V,): pitches move, -1 outside 0..127; all else, drums too, stays."""
+    def transposition(self, semitones: int) -> ndarray:
+        """A table (V,): pitches move, to -1 outside 0..127; all other tokens stay."""
         table = np.arange(len(self), dtype=np.int32)  # (V,)
         first = self._id[Kind.PITCH, 0]
         moved = np.arange(128) + semitones  # (128,)
@@ -229,7 +226,6 @@ class EventTokenizer(Tokenizer):
         return table
 
     def to_config(self) -> dict[str, Any]:
-        """The vocabulary's definition, as plain JSON values."""
         return {
             "name": self.name,
             "grid": self.grid,
@@ -239,7 +235,6 @@ class EventTokenizer(Tokenizer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """The inverse of `to_config`; ValueError if it is none."""
         grid, velocities, instruments = require(
             config, cls.name, ["grid", "velocities", "instruments"]
         )

@@ -1,24 +1,23 @@
-"""Which token may follow which in the events alphabet, as two tables.
+"""Which token may follow which in the events vocabulary, as two tables.
 
     piece    = BOS note+ EOS
     note     = [TimeShift+] [Family] Pitch [Velocity] Duration+
              | [TimeShift+] Drum [Velocity] Duration+
 
-A time of more than four quarter notes takes several tokens, the longest first: tokens of eight
-whole bars may follow each other, one of fewer bars may follow them, and one below a bar comes last.
-So every time has one spelling. A Family names another instrument than the one that plays.
+A time of more than four quarter notes takes several tokens, the longest first: any number of tokens
+of eight bars, then one of fewer bars, then one below a bar. So each time has exactly one encoding.
+A Family token always changes the instrument.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import Enum, IntEnum
 
 import numpy as np
+from numpy import ndarray
 
 
 class Kind(Enum):
-    """The kinds of token, by the names they are spelled with."""
+    """The kinds of tokens, and how their names begin."""
 
     BOS = "BOS"
     EOS = "EOS"
@@ -31,7 +30,7 @@ class Kind(Enum):
 
 
 class _After(IntEnum):
-    """What the last token was, as far as the next one depends on it."""
+    """The last token, as far as the next one depends on it."""
 
     NOTHING = 0  # outside of a piece
     BOS = 1
@@ -48,9 +47,11 @@ class _After(IntEnum):
 
 
 class Grammar:
-    """The rules as tables: for each state, which tokens may come next, and what state they make.
+    """For each state, which tokens may come next and which state follows.
 
-    A state is an integer. `start` is the one before BOS, `anywhere` one between two notes.
+    A state is an integer. `start` is the state before BOS, `anywhere` one between two notes.
+    tokens: the kind and value of each id. grid: steps per quarter note. bar, longest: steps that
+    the one-token times stay below, and that one token encodes at most.
 
     >>> from tinylstm.music.tokenizers.events import EventTokenizer
     >>> tokenizer = EventTokenizer()
@@ -62,7 +63,9 @@ class Grammar:
     False
     """
 
-    def __init__(self, tokens: Sequence[tuple[Kind, int]], bar: int, longest: int) -> None:
+    def __init__(self, tokens: Sequence[tuple[Kind, int]], grid: int, bar: int, longest: int):
+        self.tokens, self.grid = tokens, grid
+        self.bos, self.eos = tokens.index((Kind.BOS, 0)), tokens.index((Kind.EOS, 0))
         kinds = {kind for kind, _ in tokens}
         families = max([1, *(value + 1 for kind, value in tokens if kind is Kind.FAMILY)])
         shape = len(_After), families, len(tokens)
@@ -82,19 +85,22 @@ class Grammar:
         self.start = int(_After.NOTHING) * families
         self.anywhere = int(_After.ANYTHING) * families
 
-    def allowed(self, state: int | np.ndarray) -> np.ndarray:
+    def allowed(self, state: int | ndarray) -> ndarray:
         """Which tokens may come next: (V,) of bool for a state, (B, V) for states (B,)."""
         return self._allowed[state]
 
-    def step(self, state: int | np.ndarray, token: int | np.ndarray) -> np.ndarray:
+    def step(self, state: int | ndarray, token: int | ndarray) -> ndarray:
         """The state after a token, or -1 if it may not come there; also for (B,) of both."""
         return self._next[state, token]
+
+    def values(self, *kinds: Kind, other: int = 0) -> ndarray:
+        """The value of each token of these kinds, (V,), and `other` for tokens of other kinds."""
+        return np.array([value if kind in kinds else other for kind, value in self.tokens])
 
     def state_after(self, ids: Iterable[int], state: int | None = None) -> int:
         """The state at the end of a sequence, such as a primer.
 
-        Raises:
-            ValueError: a token may not stand where it does.
+        Raises ValueError for a token that may not stand where it does.
         """
         now = self.anywhere if state is None else state
         for place, token in enumerate(ids):
@@ -105,7 +111,7 @@ class Grammar:
 
 
 def _phase(kind: Kind, value: int, bar: int, longest: int) -> _After:
-    """What a token makes of the state."""
+    """The phase after a token."""
     if kind in (Kind.SHIFT, Kind.DURATION):
         size = "SHORT" if value < bar else "BAR" if value < longest else "LONG"
         return _After[f"{size}_{kind.name}"]
@@ -114,7 +120,7 @@ def _phase(kind: Kind, value: int, bar: int, longest: int) -> _After:
 
 
 def _may_follow(after: _After, kind: Kind, value: int, bar: int, velocity: bool) -> bool:
-    """The grammar itself."""
+    """Whether a token may follow: the grammar itself."""
     inside_time = after.name.endswith(("SHIFT", "DURATION")) and not after.name.startswith("SHORT")
     if inside_time and after.name.endswith(kind.name):
         return after.name.startswith("LONG") or value < bar  # the same time goes on
