@@ -67,7 +67,7 @@ def test_sound(tmp_path):
 
 def test_a_clear_word_where_there_is_no_fluidsynth(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NoSynthesizerError, match="there is no fluidsynth; install"):
+    with pytest.raises(NoSynthesizerError, match="fluidsynth is missing; install"):
         write_piece(tmp_path / "tune.wav", TUNE)
     fake = tmp_path / "fluidsynth"
     fake.write_text("#!/bin/sh\nexit 1\n")

@@ -1,44 +1,23 @@
-"""What music is here: notes in quarter-note time, and a piece that holds them.
+"""Notes in quarter-note time, and a piece that holds them.
 
-Everything to the left of this module reads files (:mod:`tinylstm.music.files`), everything to the
-right turns notes into tokens (:mod:`tinylstm.music.tokenizers.article`). Nothing here knows either.
+Files give pieces (files/midi.py), tokenizers turn them into ids (tokenizers/base.py); this file
+knows neither. Next: files/midi.py.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import numpy as np
+DRUMS = 128  # the program of MIDI channel 10, where a pitch names a drum
+SHORTEST = 1 / 32  # quarter notes: the duration of a note that a file starts and ends at once
+LONGEST = 100_000.0  # quarter notes, about 14 hours: a later time in a file is an error
 
-DRUMS = 128
-"""The program of everything on MIDI channel 10, where a pitch names a drum and not a tone."""
-
-SHORTEST = 1 / 32
-"""Quarter notes: the duration given to a note that a file starts and ends at the same moment."""
-
-LONGEST = 100_000.0
-"""Quarter notes, about 14 hours: beyond it, a time in a file is a fault and no music."""
-
-Instruments = Literal["piano", "all"]
-"""Whose notes to take: of the pianos (programs 0 to 7: keyboards with strings), or all."""
-
-NOTE_DTYPE = np.dtype(
-    [
-        ("onset", "<f8"),
-        ("duration", "<f8"),
-        ("pitch", "u1"),
-        ("velocity", "u1"),
-        ("program", "u1"),
-        ("track", "<u2"),
-    ]
-)
+Instruments = Literal["piano", "all"]  # piano: programs 0 to 7, keyboards with strings
 
 
 class Note(NamedTuple):
-    """One note: when, how long, which key, how hard, on what, and in which track of its file.
+    """A note.
 
     >>> Note(onset=1.5, duration=0.5, pitch=60)
     Note(onset=1.5, duration=0.5, pitch=60, velocity=64, program=0, track=0)
@@ -46,24 +25,20 @@ class Note(NamedTuple):
 
     onset: float  # quarter notes since the beginning of the piece
     duration: float  # quarter notes, above zero
-    pitch: int  # MIDI number: 60 is the middle C, 0..127
-    velocity: int = 64  # 1..127
-    program: int = 0  # General MIDI, 0..127, or DRUMS
+    pitch: int  # MIDI number, 0 to 127: 60 is middle C
+    velocity: int = 64  # 1 to 127
+    program: int = 0  # General MIDI, 0 to 127, or DRUMS
     track: int = 0
 
 
 @dataclass(frozen=True)
 class Piece:
-    """The notes of one file, in order of onset, and what else the file says about them.
+    """The notes of a file, and what else it says about them.
 
-    Arguments:
-        name: what reports call it, usually the path below the corpus folder.
-        notes: in order of onset; among equal onsets, in the order of the file.
-        notes_in_file: note-ons counted in the file, so that a report can say what was lost.
-        tempos, time_signatures, keys: ``(onset, value)`` of every change: beats per minute,
-            ``(4, 4)``, ``"E- major"``.
-        path, digest: where it came from, and the SHA-256 of that file.
-        faults: what was wrong with the file, in words; its sound part is in ``notes``.
+    name: usually the path below the corpus folder. notes: in order of onset. notes_in_file:
+    note-ons in the file, to report how many were lost. tempos, time_signatures, keys: (onset,
+    value) of every change: quarter notes per minute, (4, 4), "E- major". path: of the file. faults:
+    what was wrong with the file, in words; its sound part is in `notes`.
 
     >>> piece = Piece("scale", (Note(0, 1, 60), Note(1, 1, 62)), time_signatures=((0.0, (3, 4)),))
     >>> len(piece), piece.length, piece.tempo, piece.time_signature
@@ -77,7 +52,6 @@ class Piece:
     time_signatures: tuple[tuple[float, tuple[int, int]], ...] = ()
     keys: tuple[tuple[float, str], ...] = ()
     path: Path | None = None
-    digest: str = ""
     faults: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -90,17 +64,17 @@ class Piece:
 
     @property
     def tempo(self) -> float:
-        """Beats per minute at the beginning; 120, as MIDI has it, where the file is silent."""
+        """The first tempo; 120, MIDI's default, if the file has none."""
         return self.tempos[0][1] if self.tempos else 120.0
 
     @property
     def time_signature(self) -> tuple[int, int]:
-        """At the beginning; 4/4, as MIDI has it, where the file is silent."""
+        """The first time signature; 4/4, MIDI's default, if the file has none."""
         return self.time_signatures[0][1] if self.time_signatures else (4, 4)
 
     @property
     def key(self) -> str | None:
-        """At the beginning, such as ``"E- major"``; None where the file is silent."""
+        """The first key, such as "E- major"; None if the file has none."""
         return self.keys[0][1] if self.keys else None
 
 
@@ -112,21 +86,3 @@ def chosen(notes: Iterable[Note], instruments: Instruments) -> list[Note]:
     (1, 3)
     """
     return [note for note in notes if instruments == "all" or note.program < 8]
-
-
-def pack(notes: Iterable[Note]) -> np.ndarray:
-    """Notes as one structured array (N,), 21 bytes a note: what caches and processes exchange.
-
-    >>> pack([Note(0, 1, 60), Note(1, 1, 62)])["pitch"].tolist()
-    [60, 62]
-    """
-    return np.array([tuple(note) for note in notes], dtype=NOTE_DTYPE)
-
-
-def unpack(array: np.ndarray) -> tuple[Note, ...]:
-    """The inverse of :func:`pack`.
-
-    >>> unpack(pack([Note(0.5, 1.0, 60)]))
-    (Note(onset=0.5, duration=1.0, pitch=60, velocity=64, program=0, track=0),)
-    """
-    return tuple(Note(*row) for row in array.tolist())

@@ -1,9 +1,4 @@
-"""A look at the data before anything is learnt from it: ``tinylstm inspect DIR``.
-
-The numbers are the corpus report's; this adds one picture of them.
-"""
-
-from __future__ import annotations
+"""The numbers and the picture of `tinylstm inspect FOLDER`, before anything is trained on it."""
 
 from collections import Counter
 from os import PathLike
@@ -19,35 +14,22 @@ from .corpus import Corpus
 from .repeats import Repeat, longest_repeat
 from .report import Report
 
-_MOST = 2_000_000  # tokens in which a repeated passage is looked for: sorting more takes minutes
+_MOST = 2_000_000  # tokens searched for a repeated passage: sorting more takes minutes
 _PIECES = 2_000  # pieces whose notes are counted for the picture
 
-Passage = tuple[str, list[Note]]
-"""Where it is, in words, and what it says."""
+Repeated = tuple[str, list[Note]]  # where a repeated passage stands, in words, and its notes
 
 
 def summary(report: Report) -> dict[str, Any]:
-    """The report as plain JSON values: what each file gave, and what the whole is like."""
-    return {
-        "files": [
-            {
-                "name": file.name,
-                "notes_in_file": file.notes_in_file,
-                "notes_kept": file.notes_kept,
-                "skipped": file.skipped,
-            }
-            for file in report.files
-        ],
-        "near_duplicates": report.near_duplicates,
-        "tokens": report.tokens,
-        "classes": report.classes,
-        "unigram_nats": report.unigram_nats,
-        "bigram_nats": report.bigram_nats,
-    }
+    """The report as plain JSON values: each file, and the whole folder."""
+    keys = ("name", "notes_in_file", "notes_kept", "skipped")
+    totals = ("near_duplicates", "tokens", "classes", "unigram_nats", "bigram_nats")
+    files = [{key: getattr(file, key) for key in keys} for file in report.files]
+    return {"files": files, **{key: getattr(report, key) for key in totals}}
 
 
-def repeated_passage(corpus: Corpus) -> Passage | None:
-    """The longest passage of the training pieces that occurs twice: where, and its notes."""
+def repeated_passage(corpus: Corpus) -> Repeated | None:
+    """The longest passage that occurs twice in the training pieces."""
     tokens = corpus.train
     if len(tokens) > _MOST:
         pieces = max(1, int(np.searchsorted(tokens.ends, _MOST)))
@@ -66,7 +48,7 @@ def _where(corpus: Corpus, tokens: Tokens, found: Repeat) -> str:
 
 
 def _notes(corpus: Corpus, ids: np.ndarray, found: Repeat) -> list[Note]:
-    """What the tokens of a passage say; it may begin in the middle of a note."""
+    """The notes of a passage, which may begin in the middle of a note."""
     passage = ids[found.first : found.first + found.length]
     for start in range(min(len(passage), 8)):
         try:
@@ -76,8 +58,8 @@ def _notes(corpus: Corpus, ids: np.ndarray, found: Repeat) -> list[Note]:
     return []
 
 
-def draw(corpus: Corpus, passage: Passage | None, path: str | PathLike[str]) -> None:
-    """Write a picture: pitches, durations, how often each token occurs, the repeated passage."""
+def draw(corpus: Corpus, repeated: Repeated | None, path: str | PathLike[str]) -> None:
+    """Write a picture: pitches, durations, token frequencies, and the repeated passage."""
     from matplotlib.figure import Figure
 
     pitches: Counter[int] = Counter()
@@ -91,38 +73,28 @@ def draw(corpus: Corpus, passage: Passage | None, path: str | PathLike[str]) -> 
     panels = figure.subplots(2, 2)
     for axes in panels.flat:
         axes.spines[["top", "right"]].set_visible(False)
-    _draw_pitches(panels[0, 0], pitches)
-    _draw_durations(panels[0, 1], durations)
-    _draw_tokens(panels[1, 0], np.bincount(train.ids, minlength=len(corpus.tokenizer)))
-    _draw_passage(panels[1, 1], passage)
+    panels[0, 0].bar(list(pitches), list(pitches.values()), width=1, color=SOFT)
+    panels[0, 0].set(title="pitches", xlabel="MIDI pitch (60 is middle C)", ylabel="notes")
+    common = sorted(durations.most_common(24))
+    panels[0, 1].bar(range(len(common)), [count for _, count in common], color=SOFT)
+    labels = [f"{duration:.3g}" for duration, _ in common]
+    panels[0, 1].set_xticks(range(len(common)), labels, rotation=90, fontsize=8)
+    title = f"the {len(common)} most common durations"
+    panels[0, 1].set(title=title, xlabel="quarter notes", ylabel="notes")
+    counts = np.bincount(train.ids, minlength=len(corpus.tokenizer))
+    counts = np.sort(counts[counts > 0])[::-1]
+    panels[1, 0].loglog(np.arange(1, len(counts) + 1), counts, color=ACCENT)
+    panels[1, 0].set(title="tokens, from common to rare", xlabel="rank", ylabel="occurrences")
+    _draw_repeated(panels[1, 1], repeated)
     save(figure, Path(path))
 
 
-def _draw_pitches(axes: Any, pitches: Counter[int]) -> None:
-    axes.bar(list(pitches), list(pitches.values()), width=1, color=SOFT)
-    axes.set(title="pitches", xlabel="MIDI pitch (60 is the middle C)", ylabel="notes")
-
-
-def _draw_durations(axes: Any, durations: Counter[float]) -> None:
-    common = sorted(durations.most_common(24))
-    axes.bar(range(len(common)), [count for _, count in common], color=SOFT)
-    labels = [f"{duration:.3g}" for duration, _ in common]
-    axes.set_xticks(range(len(common)), labels, rotation=90, fontsize=8)
-    axes.set(title=f"the {len(common)} commonest durations", xlabel="quarter notes", ylabel="notes")
-
-
-def _draw_tokens(axes: Any, counts: np.ndarray) -> None:
-    counts = np.sort(counts[counts > 0])[::-1]
-    axes.loglog(np.arange(1, len(counts) + 1), counts, color=ACCENT)
-    axes.set(title="tokens, from common to rare", xlabel="rank", ylabel="times in training")
-
-
-def _draw_passage(axes: Any, passage: Passage | None) -> None:
+def _draw_repeated(axes: Any, repeated: Repeated | None) -> None:
     axes.set(title="the longest repeated passage", xlabel="quarter notes", ylabel="MIDI pitch")
-    if passage is None:
-        axes.annotate("nothing occurs twice", (0.5, 0.5), xycoords="axes fraction", ha="center")
+    if repeated is None:
+        axes.annotate("nothing is repeated", (0.5, 0.5), xycoords="axes fraction", ha="center")
         return
-    where, notes = passage
+    where, notes = repeated
     axes.yaxis.get_major_locator().set_params(integer=True)
     begin = min((note.onset for note in notes), default=0.0)
     for note in notes:

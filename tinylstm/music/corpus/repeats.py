@@ -1,6 +1,4 @@
-"""The longest passage that a corpus says twice: a measure of how much of it is repetition."""
-
-from __future__ import annotations
+"""The longest passage that occurs twice in a corpus."""
 
 from typing import NamedTuple
 
@@ -10,7 +8,7 @@ from ...data import Tokens
 
 
 class Repeat(NamedTuple):
-    """Two places, in tokens from the beginning of the corpus, that do not overlap."""
+    """A repeated passage: its length, and where it begins, in tokens from the corpus's start."""
 
     length: int  # tokens
     first: int
@@ -20,9 +18,9 @@ class Repeat(NamedTuple):
 def longest_repeat(tokens: Tokens) -> Repeat | None:
     """The longest run of ids that occurs twice, within pieces and without overlap; None if none.
 
-    By prefix doubling (R. Karp, R. Miller and A. Rosenberg, 1972): the rank of the run of 2n ids at
-    a place is the rank of a pair, that of the n ids there and that of the n ids behind them. So
-    runs are compared as single numbers, exactly, in log2(length) sorts.
+    Prefix doubling (R. Karp, R. Miller and A. Rosenberg, 1972): the rank of a run of 2n ids is the
+    rank of a pair, the ranks of its two halves. So runs are compared as single numbers, exactly, in
+    log2(length) sorts.
 
     >>> longest_repeat(Tokens(np.array([1, 2, 3, 9, 1, 2, 3, 3]), np.array([0])))
     Repeat(length=3, first=0, second=4)
@@ -60,7 +58,7 @@ def _pair(
 
 
 def _find(rank: np.ndarray, room: np.ndarray, length: int) -> Repeat | None:
-    """Two runs of equal rank that do not overlap, if there are any."""
+    """Two runs of equal rank that do not overlap, or None."""
     places = np.flatnonzero(room >= length)
     if not len(places):
         return None

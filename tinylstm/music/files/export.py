@@ -1,10 +1,8 @@
-"""A piece as a file of any kind: the suffix says which.
+"""A piece as a file in the format of its suffix.
 
-``.mid`` is written by ourselves, ``.musicxml`` by music21, ``.wav`` by FluidSynth where that is
-installed, pictures by matplotlib. The page that plays it is in :mod:`tinylstm.page`.
+`.mid` is written here, `.musicxml` by music21, `.wav` by FluidSynth if it is installed, pictures by
+matplotlib. The page that plays a piece is in tinylstm/page/.
 """
-
-from __future__ import annotations
 
 import os
 import shutil
@@ -22,19 +20,18 @@ from . import write_midi
 SOUNDFONTS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
 RATE = 44_100  # samples a second
 LONGEST_WRITTEN = 16.0  # quarter notes
-KEYBOARDS = range(24)  # General MIDI's pianos, celesta to dulcimer, organs, accordions
+KEYBOARDS = range(24)  # General MIDI's pianos, celesta to dulcimer, organs and accordions
 
 
 class NoSynthesizerError(FileError):
-    """There is no FluidSynth, or no sounds for it; the message says how to get them."""
+    """FluidSynth or its sounds are missing; the message says how to get them."""
 
 
 def write_piece(path: str | os.PathLike[str], piece: Piece) -> Path:
-    """Write a piece to a file of the kind that the suffix says; a crash leaves the old file whole.
+    """Write a piece to a file in the format of its suffix; a crash leaves the old file whole.
 
-    Raises:
-        ValueError: no such kind of file, or no notes.
-        NoSynthesizerError: for a .wav, where FluidSynth or its sounds are missing.
+    Raises ValueError for an unknown suffix or a piece without notes, NoSynthesizerError for a .wav
+    if FluidSynth or its sounds are missing.
     """
     path = Path(path)
     kind = path.suffix.lower()
@@ -52,11 +49,11 @@ def _midi(path: Path, piece: Piece) -> None:
 
 
 def _musicxml(path: Path, piece: Piece) -> None:
-    """A score, by way of MIDI files that music21 reads: it finds voices, bars, ties and triplets.
+    """A score: music21 reads the notes as MIDI and finds voices, bars, ties and triplets.
 
-    What a keyboard plays on both sides of the middle C stands on two staves with a brace. A score
-    knows sixteenths and triplets only, so times are rounded to these; and no notation for notes of
-    five bars and more at the end of a part, so they are cut.
+    A keyboard that plays on both sides of middle C has two staves with a brace. Times are rounded
+    to sixteenths and triplets, and notes are cut after 16 quarter notes, because music21 writes no
+    others.
     """
     from music21 import layout, metadata, stream, tempo
 
@@ -76,7 +73,7 @@ def _musicxml(path: Path, piece: Piece) -> None:
     bars = max(len(part.getElementsByClass(stream.Measure)) for part in score.parts)
     for place, part in enumerate(score.parts):
         _lengthen(part, bars)
-        if place:  # the tempo is said once
+        if place:  # the tempo stands over the first part only
             part.remove(list(part[tempo.MetronomeMark]), recurse=True)
     score.metadata = metadata.Metadata(title=piece.name, composer="tinylstm")
     with tempfile.TemporaryDirectory() as folder:
@@ -86,7 +83,7 @@ def _musicxml(path: Path, piece: Piece) -> None:
 
 
 def _part(piece: Piece, notes: Sequence[Note]) -> Any:
-    """One staff with these of the piece's notes."""
+    """One staff with some of the piece's notes."""
     from music21 import converter
 
     with tempfile.TemporaryDirectory() as folder:
@@ -97,7 +94,7 @@ def _part(piece: Piece, notes: Sequence[Note]) -> Any:
 
 
 def _lengthen(part: Any, bars: int) -> None:
-    """Rests to the end of the longest part: a score's parts must have equally many bars."""
+    """Add rests, so that all parts have the same number of bars."""
     from music21 import note, stream
 
     have = list(part.getElementsByClass(stream.Measure))
@@ -111,11 +108,11 @@ def _lengthen(part: Any, bars: int) -> None:
 
 
 def _wav(path: Path, piece: Piece) -> None:
-    """Sound, by FluidSynth."""
+    """Sound, with FluidSynth."""
     synthesizer = shutil.which("fluidsynth")
     if not synthesizer:
         raise NoSynthesizerError(
-            f"cannot write {path}: there is no fluidsynth; install it with its sounds "
+            f"cannot write {path}: fluidsynth is missing; install it with its sounds "
             "(Debian: apt-get install fluidsynth timgm6mb-soundfont; macOS: brew install "
             "fluid-synth), or write a .mid"
         )
@@ -132,17 +129,17 @@ def _wav(path: Path, piece: Piece) -> None:
 
 
 def soundfont() -> Path:
-    """The sounds to play with: what TINYLSTM_SOUNDFONT names, or the first that is installed."""
+    """The soundfont: the file that TINYLSTM_SOUNDFONT names, or the first that is installed."""
     named = os.environ.get("TINYLSTM_SOUNDFONT")
     if named:
         if not Path(named).is_file():
-            raise NoSynthesizerError(f"TINYLSTM_SOUNDFONT is {named}, which is no file")
+            raise NoSynthesizerError(f"TINYLSTM_SOUNDFONT is {named}, which is not a file")
         return Path(named)
     for folder in SOUNDFONTS:
         for path in sorted(Path(folder).glob("*.sf[23]")):
             return path
     raise NoSynthesizerError(
-        f"fluidsynth has no sounds: there is no .sf2 file in {' or '.join(SOUNDFONTS)}; install "
+        f"fluidsynth has no sounds: no .sf2 file in {' or '.join(SOUNDFONTS)}; install "
         "one (Debian: apt-get install timgm6mb-soundfont) or name one in TINYLSTM_SOUNDFONT"
     )
 

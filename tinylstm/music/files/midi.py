@@ -1,14 +1,11 @@
 """From the bytes of a MIDI file to a piece.
 
-music21 offers two ways in. ``converter.parse`` builds a score with measures, voices and ties: it
-takes half a second a file, and for a live performance the bar lines are invented and cut notes in
-two. One level below, music21 decodes the bytes into events; from these we pair note-on with
-note-off ourselves, which is thirty times as fast, loses nothing and has no ties to mend.
+music21 offers two ways. `converter.parse` builds a score with measures, voices and ties: it takes
+half a second per file, and in a live performance it invents bar lines that cut notes in two. One
+level below, music21 decodes the bytes into events; here note-on is paired with note-off, which is
+thirty times as fast, loses nothing and has no ties to mend. Next: ../tokenizers/base.py.
 """
 
-from __future__ import annotations
-
-import hashlib
 import os
 from bisect import bisect_right
 from collections import defaultdict, deque
@@ -20,11 +17,11 @@ from typing import Any
 from ..notes import DRUMS, LONGEST, SHORTEST, Note, Piece
 
 DRUM_CHANNEL = 10
-_AT_ONCE = 64  # bytes: more than any event but long texts
+_AT_ONCE = 64  # bytes: more than any event but a long text
 
 
 class UnreadableFileError(Exception):
-    """A file that gives no notes: which one, why, and what to do about it."""
+    """A file without readable notes: which, why, and what to do about it."""
 
     def __init__(self, path: str | os.PathLike[str], reason: str, advice: str = "") -> None:
         super().__init__(str(path), reason, advice)
@@ -37,10 +34,8 @@ class UnreadableFileError(Exception):
 def read_midi(path: str | os.PathLike[str], name: str | None = None) -> Piece:
     """Every note of every track of a MIDI file.
 
-    A file that is damaged half way gives the notes before the damage, and says so in ``faults``.
-
-    Raises:
-        UnreadableFileError: no MIDI file, or not one note in it.
+    A damaged file gives the notes before the damage, and `faults` says what is wrong. Raises
+    UnreadableFileError for a file that is no MIDI or has no notes.
     """
     path = Path(path)
     try:
@@ -65,13 +60,12 @@ def read_midi(path: str | os.PathLike[str], name: str | None = None) -> Piece:
         time_signatures=tuple(sorted(set(reading.time_signatures))),
         keys=tuple(sorted(set(reading.keys))),
         path=path,
-        digest=hashlib.sha256(data).hexdigest(),
         faults=_first(reading.faults),
     )
 
 
 def _first(faults: list[str], most: int = 4) -> tuple[str, ...]:
-    """The first faults, and how many more: noise has thousands."""
+    """The first faults, and how many more: a file of noise has thousands."""
     more = [f"{len(faults) - most} more faults"] if len(faults) > most else []
     return (*faults[:most], *more)
 
@@ -93,7 +87,7 @@ class _Reading:
 
 
 def _track_chunks(reading: _Reading, data: bytes) -> Iterator[bytes]:
-    """Read the header, then yield the bytes of each track, whatever else lies between them."""
+    """Read the header, then yield the bytes of each track; other chunks are skipped."""
     start = data.find(b"MThd", 0, 64)  # not always 0: .rmi files wrap MIDI in a RIFF header
     if start < 0 or len(data) < start + 14:
         raise UnreadableFileError(
@@ -106,7 +100,7 @@ def _track_chunks(reading: _Reading, data: bytes) -> Iterator[bytes]:
             reading.path, f"broken MIDI header (format {kind}, division {division})"
         )
     reading.ticks = float(division)
-    if division & 0x8000:  # frames a second x ticks a frame; half a second is a quarter note
+    if division & 0x8000:  # frames per second x ticks per frame; half a second is a quarter note
         reading.ticks = max(1.0, (256 - (division >> 8)) * (division & 0xFF) / 2)
     position = start + 8 + int.from_bytes(data[start + 4 : start + 8])
     found = 0
@@ -124,7 +118,7 @@ def _track_chunks(reading: _Reading, data: bytes) -> Iterator[bytes]:
 
 
 def _decode_track(reading: _Reading, index: int, chunk: bytes) -> None:
-    """Sort the events of a track: notes for later, what they say of the piece at once."""
+    """Collect the notes of a track, and read its tempos, time signatures and keys."""
     notes, end = [], 0
     for end, event in _events(reading, index, chunk):
         kind = event.type.name
@@ -141,10 +135,10 @@ def _decode_track(reading: _Reading, index: int, chunk: bytes) -> None:
 
 
 def _events(reading: _Reading, index: int, chunk: bytes) -> Iterator[tuple[int, Any]]:
-    """Decode a track with music21: its events, and their times in ticks.
+    """Decode a track with music21: yields the time of each event, in ticks, and the event.
 
-    It does what music21's ``MidiTrack.read`` does, but hands each event the next few bytes instead
-    of all: a megabyte takes seconds and not minutes, because nothing long is copied.
+    As music21's `MidiTrack.read`, but each event gets only the next few bytes instead of all that
+    follow: a megabyte takes seconds instead of minutes.
     """
     from music21.midi import MidiEvent, MidiException, getVariableLengthNumber
 
@@ -157,7 +151,7 @@ def _events(reading: _Reading, index: int, chunk: bytes) -> Iterator[tuple[int, 
             place += _length_of_number(chunk, place)
             try:
                 place = _read_event(event, chunk, place)
-            except MidiException:  # no such event: passed over, as music21 does
+            except MidiException:  # unknown event: skipped, as in music21
                 reading.faults.append(f"track {index + 1} has an unknown event at tick {ticks}")
                 continue
         except (MidiException, ValueError, IndexError, TypeError) as error:
@@ -175,7 +169,7 @@ def _events(reading: _Reading, index: int, chunk: bytes) -> Iterator[tuple[int, 
 
 
 def _length_of_number(chunk: bytes, place: int) -> int:
-    """How many bytes a variable-length number takes: all but its last have the high bit set."""
+    """The bytes of a variable-length number: all but the last have the high bit set."""
     end = place
     while chunk[end] & 0x80:
         end += 1
@@ -183,7 +177,7 @@ def _length_of_number(chunk: bytes, place: int) -> int:
 
 
 def _read_event(event: Any, chunk: bytes, place: int) -> int:
-    """Let an event read itself from `place` on; where the next one begins."""
+    """Let an event read itself at `place`; returns where the next one begins."""
     for size in (_AT_ONCE, len(chunk)):
         window = chunk[place : place + size]
         rest = event.read(window)
@@ -194,7 +188,7 @@ def _read_event(event: Any, chunk: bytes, place: int) -> int:
 
 def _pair_notes(reading: _Reading, index: int, events: list[tuple[int, Any]], end: int) -> None:
     """Match note-on with note-off, first in, first out, by channel and pitch."""
-    programs: dict[int, int] = {}  # set in this track; other tracks speak where it is silent
+    programs: dict[int, int] = {}  # set in this track; else those of other tracks count
     sounding: dict[tuple[int, int], deque[int]] = defaultdict(deque)  # -> places in `opened`
     opened: list[tuple[int, Any, int]] = []
     ends: dict[int, int] = {}
@@ -219,7 +213,7 @@ def _pair_notes(reading: _Reading, index: int, events: list[tuple[int, Any]], en
 
 
 def _program_at(changes: list[tuple[int, int]], time: int) -> int:
-    """The program that the whole file has set on a channel by ``time``; piano before the first."""
+    """The program that any track has set on a channel by `time`; piano before the first."""
     place = bisect_right(changes, (time, 128))
     return changes[place - 1][1] if place else 0
 
@@ -229,7 +223,7 @@ def _close(
     sounding: dict[tuple[int, int], deque[int]],
     end: int,
 ) -> Iterator[tuple[int, int]]:
-    """End what the file leaves sounding: at the pitch's next note-on, or with the track."""
+    """End notes without a note-off: at the pitch's next note-on, or at the end of the track."""
     onsets: dict[tuple[int, int], list[int]] = defaultdict(list)
     for onset, event, _ in opened:
         onsets[event.channel, event.pitch].append(onset)
@@ -240,7 +234,7 @@ def _close(
 
 
 def _read_meta(reading: _Reading, time: float, kind: str, data: Any) -> None:
-    """Keep tempo, time signature and key; skip what is too short to be one."""
+    """Keep tempo, time signature and key; skip events that are too short."""
     if kind == "SET_TEMPO" and len(data) >= 3 and any(data[:3]):
         reading.tempos.append((time, round(60e6 / int.from_bytes(data[:3]), 3)))
     elif kind == "TIME_SIGNATURE" and len(data) >= 2 and data[0] and data[1] < 8:

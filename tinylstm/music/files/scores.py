@@ -1,12 +1,8 @@
-"""What music21 makes of a file when it builds a whole score of it: slow, and thorough.
+"""Scores: what music21 makes of a file when it builds a whole score of it. Slow, and thorough.
 
-Notation (MusicXML, Humdrum, ABC, whatever else music21 reads) has no other way in; and the article
-read MIDI so, which `first_part_tokens` repeats.
+For notation (MusicXML, Humdrum, ABC and others), and for the 2017 tutorial's way of reading MIDI.
 """
 
-from __future__ import annotations
-
-import hashlib
 import os
 import warnings
 from collections.abc import Iterator
@@ -14,31 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ..notes import DRUMS, SHORTEST, Note, Piece
-from .midi import UnreadableFileError, read_midi
+from .midi import UnreadableFileError
 
-MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
-SCORE_SUFFIXES = (".musicxml", ".mxl", ".xml", ".krn", ".abc", ".mei")
-_VELOCITY = 64  # of notation without dynamics
-
-
-def read_music(path: str | os.PathLike[str], name: str | None = None) -> Piece:
-    """Every note of a file of any format that music21 reads: MIDI as events, the rest as a score.
-
-    Raises:
-        UnreadableFileError: it cannot be read, or there is not one note in it.
-    """
-    if Path(path).suffix.lower() in MIDI_SUFFIXES:
-        return read_midi(path, name)
-    return read_score(path, name)
+_VELOCITY = 64  # of notes without dynamics
 
 
 def read_score(path: str | os.PathLike[str], name: str | None = None) -> Piece:
-    """The notes of a written score: tied notes are one note, repeats are not played out.
+    """The notes of a score: tied notes are one note, repeats are not expanded.
 
-    A book of several tunes becomes one piece, tune after tune.
-
-    Raises:
-        UnreadableFileError: music21 cannot read it, or there is not one note in it.
+    A file of several tunes becomes one piece, tune after tune. Raises UnreadableFileError if
+    music21 cannot read it, or if it has no notes.
     """
     path = Path(path)
     score = _parse(path)
@@ -65,7 +46,6 @@ def read_score(path: str | os.PathLike[str], name: str | None = None) -> Piece:
         time_signatures=tuple(sorted(set(marks["time_signatures"]))),
         keys=tuple(sorted(set(marks["keys"]))),
         path=path,
-        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
 
 
@@ -76,20 +56,20 @@ def _parse(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about names of instruments and the like
             return converter.parse(path, forceSource=True)
-    except (Exception, RecursionError) as error:  # music21 raises whatever it stumbles over
+    except (Exception, RecursionError) as error:  # music21 raises exceptions of many kinds
         why = str(error) or type(error).__name__
         raise UnreadableFileError(path, f"music21 cannot read it ({why})") from error
 
 
 def _elements(stream: Any) -> Iterator[Any]:
-    """What sounds: notes and chords, but no chord symbols."""
+    """Notes and chords, without chord symbols."""
     from music21.harmony import Harmony
 
     return (e for e in stream.flatten().notes if not isinstance(e, Harmony))
 
 
 def _count_notes(tune: Any) -> int:
-    """Notes that start to sound; a tied note starts once."""
+    """The number of notes; tied notes count once."""
     return sum(
         member.tie is None or member.tie.type in ("start", "let-ring")
         for element in _elements(tune)
@@ -133,12 +113,10 @@ def _signatures(tune: Any) -> Iterator[tuple[str, float, Any]]:
 
 
 def first_part_tokens(path: str | os.PathLike[str]) -> list[str]:
-    """The article's own reading: the first part that music21 makes of a file, note by note.
+    """The 2017 tutorial's reading of a file: the names of the notes and chords of its first part.
 
-    On many files that part is empty; then so is the list.
-
-    Raises:
-        UnreadableFileError: music21 cannot read the file.
+    On many files that part is empty, and so is the list. Raises UnreadableFileError if music21
+    cannot read the file.
     """
     from music21 import chord, instrument, note
 

@@ -1,6 +1,4 @@
-"""From notes to a MIDI file, without a detour over a score."""
-
-from __future__ import annotations
+"""From notes to a MIDI file, with music21's events and without a score."""
 
 import os
 from collections.abc import Iterable
@@ -21,20 +19,18 @@ def write_midi(
     tempo: float = 120.0,
     time_signature: tuple[int, int] = (4, 4),
 ) -> Path:
-    """Write notes to a MIDI file, 480 ticks a quarter note; a crash leaves the old file whole.
+    """Write notes to a MIDI file, 480 ticks per quarter note; a crash leaves the old file whole.
 
-    Notes of equal pitch that overlap go to separate tracks, because a track cannot say which of
-    the two a note-off means: so they come back from :func:`read_midi` as they were.
-
-    Raises:
-        ValueError: no notes, or one that MIDI has no room for.
+    tempo: quarter notes per minute. Overlapping notes of equal pitch go to separate tracks, because
+    a note-off does not say which of them it ends; so `read_midi` gives the same notes back. Raises
+    ValueError without notes, or for one outside MIDI's range.
     """
     notes = list(notes)
     if not notes:
         raise ValueError(f"no notes to write to {path}")
     for note in notes:
         if not (0 <= note.onset <= LONGEST and note.duration > 0 and 0 <= note.pitch <= 127):
-            raise ValueError(f"{note} has no place in a MIDI file")
+            raise ValueError(f"{note} does not fit into a MIDI file")
     tracks = [_conductor(tempo, time_signature)]
     programs = sorted({note.program for note in notes})
     melodic = [channel for channel in range(1, _LAST_CHANNEL + 1) if channel != DRUM_CHANNEL]
@@ -46,8 +42,9 @@ def write_midi(
 
 
 def _voices(notes: list[Note]) -> list[list[tuple[int, int, Note]]]:
-    """Distribute notes, as ``(start, end, note)`` in ticks, so that no voice repeats a
-    sounding pitch."""
+    """Distribute notes, as (start, end, note) in ticks, so that no voice repeats a sounding
+    pitch.
+    """
     voices: list[list[tuple[int, int, Note]]] = []
     free: list[dict[int, int]] = []  # per voice: pitch -> the tick from which it is free
     for note in sorted(notes, key=lambda note: (note.onset, note.pitch, note.duration)):
@@ -64,22 +61,14 @@ def _voices(notes: list[Note]) -> list[list[tuple[int, int, Note]]]:
 
 
 def _conductor(tempo: float, time_signature: tuple[int, int]) -> Any:
-    """The first track: tempo and metre, no notes."""
+    """The first track: tempo and time signature."""
     from music21.midi import MetaEvents
 
     microseconds = min(max(round(60e6 / tempo), 1), 0xFFFFFF)
     beats, unit = time_signature
-    return _assemble(
-        [
-            (0, _event(MetaEvents.SET_TEMPO, data=microseconds.to_bytes(3))),
-            (
-                0,
-                _event(
-                    MetaEvents.TIME_SIGNATURE, data=bytes([beats, unit.bit_length() - 1, 24, 8])
-                ),
-            ),
-        ]
-    )
+    signature = bytes([beats, unit.bit_length() - 1, 24, 8])
+    tempo_event = _event(MetaEvents.SET_TEMPO, data=microseconds.to_bytes(3))
+    return _assemble([(0, tempo_event), (0, _event(MetaEvents.TIME_SIGNATURE, data=signature))])
 
 
 def _track(voice: list[tuple[int, int, Note]], channel: int) -> Any:
@@ -109,7 +98,7 @@ def _event(kind: Any, channel: int | None = None, **values: Any) -> Any:
 
 
 def _assemble(events: list[tuple[int, Any]]) -> Any:
-    """A music21 track of events at absolute ticks, with its end mark."""
+    """A music21 track of events at absolute ticks, with its end-of-track event."""
     from music21.midi import DeltaTime, MetaEvents, MidiTrack
 
     track = MidiTrack()

@@ -95,7 +95,7 @@ class ArticleTokenizer(Tokenizer):
     def symbols(self, piece: Piece) -> ndarray:
         """A piece as the integers of article_symbols.py, (T,): needs no vocabulary."""
         if self.strict:
-            from ..files import first_part_tokens
+            from ..files.scores import first_part_tokens
 
             if piece.path is None:
                 raise ValueError(f"{piece.name} has no path: strict=True reads the file itself")
