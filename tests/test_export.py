@@ -73,7 +73,7 @@ def test_a_clear_word_where_there_is_no_fluidsynth(tmp_path, monkeypatch):
     fake.write_text("#!/bin/sh\nexit 1\n")
     fake.chmod(fake.stat().st_mode | stat.S_IEXEC)
     monkeypatch.setenv("TINYLSTM_SOUNDFONT", str(tmp_path / "no.sf2"))
-    with pytest.raises(NoSynthesizerError, match="which is no file"):
+    with pytest.raises(NoSynthesizerError, match="which is not a file"):
         write_piece(tmp_path / "tune.wav", TUNE)
     monkeypatch.delenv("TINYLSTM_SOUNDFONT")
     monkeypatch.setattr("tinylstm.music.files.export.SOUNDFONTS", (str(tmp_path),))
