@@ -192,3 +192,10 @@ def test_a_refused_update_changes_nothing():
     assert Optimizer(2).learning_rate == 2 and Optimizer(2).steps == 0
     with pytest.raises(NotImplementedError):
         Optimizer(2).update(p, p)
+
+
+def test_averages_without_momentum_are_the_weights():
+    optimizer, p = SGD(0.5, ema_momentum=0), {"w": np.ones(2)}
+    for _ in range(3):
+        optimizer.update(p, {"w": np.ones(2)})
+    assert optimizer.averages["w"].tolist() == p["w"].tolist() == [-0.5, -0.5]
