@@ -290,7 +290,7 @@ def test_the_examples_of_the_docs():
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({"name": "words"}, "want one of events, article"),
+        ({"name": "words"}, "want one of article, events"),
         ({"name": "events", "grid": 12}, "lacks velocities and instruments"),
         ({"name": "events", "grid": 0, "velocities": 0, "instruments": "all"}, "grid is 0"),
         ({"name": "events", "grid": "x", "velocities": 0, "instruments": "all"}, "whole numbers"),

@@ -52,7 +52,9 @@ def corpora(draw):
     ignored = np.array(draw(st.lists(st.booleans(), min_size=N, max_size=N)))
     starts = np.cumsum([0, *lengths])[:-1]
     tokens = tl.Tokens(ids, starts, np.where(ignored, -1, ids))
-    return tokens if len(tokens.continuations()) else tl.Tokens(np.zeros(3, int), [0]), V
+    return tokens if any(len(found) for _, found in tokens.pairs()) else tl.Tokens(
+        np.zeros(3, int), [0]
+    ), V
 
 
 @given(corpora(), st.integers(1, 5), st.integers(1, 7))

@@ -15,7 +15,7 @@ from .callbacks import (
     cosine,
 )
 from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from .data import Batch, Streams, Tokens, Windows
+from .data import Batch, Streams, Tokens
 from .files import FileError
 from .generate import Sampling, generate
 from .gradcheck import gradcheck
@@ -37,6 +37,7 @@ from .optimizers import SGD, Adam, RMSprop, clip_by_global_norm
 from .plots import plot_history, plot_roll
 from .presets import PRESETS, Preset
 from .training import Callback, DivergedError, History, evaluate, fit
+from .windows import Windows
 
 __version__ = "0.2.0"
 

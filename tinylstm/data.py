@@ -1,8 +1,8 @@
-"""From one long array of token ids, cut into pieces, to batches. Neither kind copies the corpus.
+"""From one array of token ids, cut into pieces, to batches, without copying it.
 
-`Streams` feeds B parallel streams, T tokens at a time, the state carried from one batch to the next
-and reset where a piece begins: truncated backpropagation through time, with a loss at every step.
-`Windows` gives the article's windows of T tokens and the one that follows, at stride 1, shuffled.
+`Streams` reads B parallel streams, T tokens at a time. The state is carried from one batch to the
+next and reset where a piece begins: truncated backpropagation through time, with a loss at every
+step. Next: training.py.
 """
 
 import hashlib
@@ -28,8 +28,9 @@ class Batch(NamedTuple):
 class Tokens:
     """Pieces, one after the other in one array of ids.
 
-    ids: (N,) what goes into the net. targets: (N,) what it should say: by default the same, else
-    with IGNORED where a token is to be left out. starts: the index at which each piece begins.
+    ids: (N,) the inputs. targets: (N,) the same ids by default, with IGNORED for tokens that are
+    left out of the loss. starts: the index where each piece begins. Raises ValueError if they do
+    not fit together.
     """
 
     def __init__(self, ids: ndarray, starts: Any, targets: ndarray | None = None):
@@ -47,14 +48,8 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def continuations(self) -> ndarray:
-        """The indices of all tokens that have a predecessor in their piece and count as targets."""
-        inside = np.ones(len(self.ids), bool)
-        inside[self.starts] = False
-        return np.flatnonzero(inside & (self.targets >= 0))
-
     def pairs(self, chunk: int = 1 << 20) -> Iterator[tuple[ndarray, ndarray]]:
-        """The same tokens, each behind its predecessor: (n,) and (n,) at a time, never all."""
+        """Yields (n,) tokens and the (n,) targets that follow them in their piece, in chunks."""
         for a in range(1, len(self.ids), chunk):
             targets = np.asarray(self.targets[a : a + chunk])  # (chunk,)
             counts = targets >= 0  # (chunk,)
@@ -63,7 +58,7 @@ class Tokens:
             yield self.ids[a - 1 : a - 1 + len(targets)][counts], targets[counts]
 
     def digest(self) -> str:
-        """A few letters that differ if any token does: a run goes on with the data it began with.
+        """A hash of all tokens: a resumed run needs the same data.
 
         >>> Tokens(np.arange(3), np.array([0])).digest() == Tokens(np.arange(3), [0, 1]).digest()
         False
@@ -76,10 +71,10 @@ class Tokens:
 
 
 class Lane(NamedTuple):
-    """What one stream plays: chunks first to last of some pieces, laid end to end."""
+    """What one stream reads: the chunks from first to last of some pieces, one after another."""
 
     pieces: ndarray  # (n,) numbers of pieces, in order
-    ends: ndarray  # (n,) chunks up to and with each piece
+    ends: ndarray  # (n,) chunks up to the end of each piece
     first: int
     last: int
 
@@ -87,12 +82,12 @@ class Lane(NamedTuple):
 class Streams:
     """Batches of B parallel streams, T steps each, in a new order every epoch.
 
-    A piece is cut into chunks of T tokens, the last one padded; the chunks, piece after piece, are
-    dealt to the streams in equal runs. A stream that begins inside a piece starts at state zero.
-    With `whole_pieces` no piece is cut between streams: exact, for evaluation, though less even.
-    variants: tables (S, V) of ids, of which the first leaves all as is; in every epoch each piece
-    is read through one of those tables that know all its tokens (no -1), drawn by the seed. With
-    a tokenizer's transpositions a piece is heard in another key every time.
+    A piece is cut into chunks of T tokens, the last one padded. All chunks, piece after piece, are
+    split evenly among the streams; a stream that begins inside a piece starts from a zero state.
+    whole_pieces: cut no piece between streams: exact, for evaluation, but streams differ in length.
+    variants: tables (S, V) from ids to ids, the first the identity; in every epoch each piece is
+    mapped by a table drawn at random among those that have no -1 for its tokens. With a tokenizer's
+    `transpositions` that is a random transposition. Raises ValueError if nothing can be predicted.
 
     >>> data = Streams(Tokens(np.arange(10), np.array([0, 6])), streams=1, steps=3, shuffle=False)
     >>> for batch in data.epoch(0):
@@ -130,7 +125,7 @@ class Streams:
         return max(lane.last - lane.first for lane in self.lanes(0))
 
     def describe(self) -> dict[str, Any]:
-        """What the batches depend on, as plain data."""
+        """The data's part of a run's fingerprint, as plain data."""
         tables = b"" if self.variants is None else np.asarray(self.variants, np.int64).tobytes()
         return {
             "data": "Streams",
@@ -142,11 +137,11 @@ class Streams:
         }
 
     def lanes(self, epoch: int) -> list[Lane]:
-        """What each stream plays in an epoch."""
+        """What each stream reads in an epoch."""
         pieces = np.arange(len(self.tokens.starts))
         if self.shuffle:
             pieces = np.random.default_rng([self.seed, epoch]).permutation(pieces)
-        if self.whole_pieces:  # longest first, each to the stream that has least
+        if self.whole_pieces:  # longest first, each to the shortest stream
             runs: list[list[int]] = [[] for _ in range(self.streams)]
             filled = np.zeros(self.streams, np.int64)  # (B,)
             for piece in pieces[np.argsort(-self.chunks_of[pieces], kind="stable")]:
@@ -158,7 +153,7 @@ class Streams:
         return [whole._replace(first=a, last=b) for a, b in pairwise(cuts)]
 
     def tables(self, epoch: int) -> list[ndarray | None]:
-        """The table through which each piece is read in an epoch."""
+        """The table that maps each piece in an epoch; None for none."""
         if self.variants is None or self.playable is None:
             return [None] * len(self.tokens.starts)
         rng = np.random.default_rng([self.seed, epoch, 1])
@@ -170,7 +165,7 @@ class Streams:
         return Lane(pieces, ends, 0, int(ends[-1]))
 
     def chunk(self, lane: Lane, i: int) -> tuple[int, int, int, bool]:
-        """The lane's chunk i: its piece, first token, the end of the piece, whether to reset."""
+        """Chunk i of the lane: its piece, first token, end of the piece, whether to reset."""
         place = int(np.searchsorted(lane.ends, i, side="right"))
         piece = int(lane.pieces[place])
         nth = i - (int(lane.ends[place - 1]) if place else 0)
@@ -178,7 +173,7 @@ class Streams:
         return piece, first, int(self.tokens.ends[piece]), nth == 0 or i == lane.first
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of epoch 0, 1, 2, ...: the same ones whenever it is asked for."""
+        """Yields the batches of an epoch (0, 1, 2, ...): the same ones at every call."""
         T, B = self.steps, self.streams
         lanes, tables = self.lanes(epoch), self.tables(epoch)
         for step in range(max(lane.last - lane.first for lane in lanes)):
@@ -201,69 +196,11 @@ class Streams:
 
 
 def playable(tokens: Tokens, variants: ndarray) -> ndarray:
-    """Which tables know all the tokens of which pieces, (pieces, S); the first must know all."""
+    """For each piece, which tables map all of its tokens, (pieces, S) of bool."""
     if (variants[0] != np.arange(variants.shape[1])).any():
-        raise ValueError("the first of the variants must leave every id as it is")
+        raise ValueError("the first of the variants must be the identity")
     rows = [
         (variants[:, np.unique(tokens.ids[a:b])] >= 0).all(axis=1)
         for a, b in zip(tokens.starts, tokens.ends, strict=True)
     ]
     return np.array(rows)
-
-
-class Windows:
-    """Batches of B windows of T tokens and the token that follows each, as in the article.
-
-    >>> data = Windows(Tokens(np.arange(6), np.array([0])), batch=2, steps=4, shuffle=False)
-    >>> [(batch.x.T.tolist(), batch.targets.tolist()) for batch in data.epoch(0)]
-    [([[0, 1, 2, 3], [1, 2, 3, 4]], [4, 5])]
-    """
-
-    def __init__(
-        self,
-        tokens: Tokens,
-        batch: int = 64,
-        steps: int = 100,
-        seed: int = 0,
-        shuffle: bool = True,
-        across_pieces: bool = True,
-    ):
-        self.tokens, self.batch, self.steps, self.seed = tokens, batch, steps, seed
-        self.shuffle = shuffle
-        follows = np.arange(steps, len(tokens))  # (N - T,) where the target stands
-        inside = np.ones(len(follows), bool)
-        if not across_pieces:  # the article takes all pieces for one text
-            piece = np.searchsorted(tokens.starts, follows, side="right") - 1
-            inside = follows - steps >= tokens.starts[piece]
-        self.follows = follows[inside & (tokens.targets[follows] >= 0)]  # (windows,)
-        if not len(self.follows):
-            longest = int((tokens.ends - tokens.starts).max())
-            raise ValueError(
-                f"corpus has {len(tokens)} tokens, its longest piece {longest}, but windows need "
-                f"{steps + 1}: add files or lower steps"
-            )
-
-    def __len__(self) -> int:
-        """Batches in an epoch."""
-        return -(-len(self.follows) // self.batch)
-
-    def describe(self) -> dict[str, Any]:
-        """What the batches depend on, as plain data."""
-        return {
-            "data": "Windows",
-            "tokens": self.tokens.digest(),
-            **{name: getattr(self, name) for name in ("batch", "steps", "shuffle")},
-            "windows": len(self.follows),
-            "data_seed": self.seed,
-        }
-
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of epoch 0, 1, 2, ...: the same ones whenever it is asked for."""
-        order = self.follows
-        if self.shuffle:
-            order = np.random.default_rng([self.seed, epoch]).permutation(order)
-        for i in range(0, len(order), self.batch):
-            follows = order[i : i + self.batch]  # (B,)
-            x = self.tokens.ids[follows - self.steps + np.arange(self.steps)[:, None]]  # (T, B)
-            targets = self.tokens.targets[follows]  # (B,)
-            yield Batch(x, targets, np.ones(len(follows), bool), len(follows))

@@ -11,9 +11,10 @@ from typing import Any
 from numpy import ndarray
 
 from .callbacks import cosine
-from .data import Streams, Tokens, Windows
+from .data import Streams, Tokens
 from .layers import LSTM, Dense, Dropout, Embedding, Layer, ScaledInteger, TiedDense
 from .optimizers import Adam, Optimizer, RMSprop
+from .windows import Windows
 
 
 @dataclass(frozen=True)

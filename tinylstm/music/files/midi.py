@@ -16,6 +16,8 @@ from typing import Any
 
 from ..notes import DRUMS, LONGEST, SHORTEST, Note, Piece
 
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
+SCORE_SUFFIXES = (".musicxml", ".mxl", ".xml", ".krn", ".abc", ".mei")
 DRUM_CHANNEL = 10
 _AT_ONCE = 64  # bytes: more than any event but a long text
 
@@ -29,6 +31,18 @@ class UnreadableFileError(Exception):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}" + (f": {self.advice}" if self.advice else "")
+
+
+def read_music(path: str | os.PathLike[str], name: str | None = None) -> Piece:
+    """The piece in a file of any format that music21 reads: MIDI as events, notation as a score.
+
+    Raises UnreadableFileError if the file cannot be read, or has no notes.
+    """
+    if Path(path).suffix.lower() in MIDI_SUFFIXES:
+        return read_midi(path, name)
+    from .scores import read_score
+
+    return read_score(path, name)
 
 
 def read_midi(path: str | os.PathLike[str], name: str | None = None) -> Piece:

@@ -23,6 +23,9 @@ from .grammar import Grammar
 Unknown = Literal["nearest", "mark"]
 
 
+TOKENIZERS: dict[str, type["Tokenizer"]] = {}  # by name, as checkpoints have it
+
+
 class UnknownTokenWarning(UserWarning):
     """A piece has tokens that the vocabulary lacks; they were replaced by the most similar ones."""
 
@@ -37,6 +40,9 @@ class Tokenizer(ABC):
     vocabulary: list[str]
     grammar: Grammar | None = None
     step = 0.0  # quarter notes per token, where there is no grammar
+
+    def __init_subclass__(cls) -> None:
+        TOKENIZERS[cls.name] = cls
 
     def __len__(self) -> int:
         return len(self.vocabulary)
@@ -132,6 +138,19 @@ class Tokenizer(ABC):
     def load(cls, path: str | PathLike[str]) -> Self:
         """The tokenizer that `save` wrote."""
         return cls.from_config(json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def tokenizer_from_config(config: dict[str, Any]) -> Tokenizer:
+    """The tokenizer whose `to_config` this is. Raises ValueError if it is none's.
+
+    >>> tokenizer_from_config({"name": "article", "strict": True, "instruments": "all",
+    ...                        "vocabulary": ["C4", "D4"]})
+    ArticleTokenizer(strict=True, 2 classes)
+    """
+    name = config.get("name")
+    if not isinstance(name, str) or name not in TOKENIZERS:
+        raise ValueError(f"tokenizer is {name!r}: want one of {', '.join(sorted(TOKENIZERS))}")
+    return TOKENIZERS[name].from_config(config)
 
 
 def require(config: dict[str, Any], name: str, keys: Sequence[str]) -> list[Any]:
