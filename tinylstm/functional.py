@@ -7,14 +7,14 @@ Sizes, one letter each: T steps, B sequences in the batch, D inputs, H units, V 
 Arrays are time-major: x is (T, B, D), so x[t] is one contiguous (B, D) slab.
 The four gates stand side by side on the last axis, always in the order i f g o
 (input, forget, candidate, output): Wx (D, 4H), Wh (H, 4H), b (4H,).
-The gradient of the loss with respect to q is called dq and has q's shape.
-Every function here takes float32, float64 and complex128: with complex numbers the derivative
-of anything can be read off to the last digit, Im f(x + 1e-20 i) / 1e-20 (see gradcheck/).
+The gradient of the loss with respect to q is called dq and has the shape of q.
+Every function takes float32, float64 and complex128. Complex numbers make exact gradient checks
+possible: the derivative of f at x is Im f(x + 1e-20 i) / 1e-20, to the last digit (gradcheck/).
 
 Sources: S. Hochreiter, J. Schmidhuber, Long Short-Term Memory, Neural Computation 9(8), 1997;
 the forget gate: F. Gers, J. Schmidhuber, F. Cummins, Learning to Forget, ibid. 12(10), 2000;
 the backward pass: K. Greff et al., LSTM: A Search Space Odyssey, IEEE TNNLS 28(10), 2017, appendix
-(without its peepholes).
+(without its peepholes). Next: docs/backprop.md, which derives the backward pass line by line.
 """
 
 from typing import NamedTuple
@@ -24,7 +24,7 @@ from numpy import ndarray
 
 
 class LSTMCache(NamedTuple):
-    """What lstm_forward computed and lstm_backward needs; public: plots read the gates from it."""
+    """What lstm_forward computes and lstm_backward needs. Public: plots read the gates from it."""
 
     x: ndarray  # (T, B, D) the input
     h: ndarray  # (T+1, B, H) hidden states; h[0] is the initial one, h[t+1] the output at step t
@@ -36,7 +36,7 @@ class LSTMCache(NamedTuple):
 
 
 def sigmoid(x: ndarray) -> ndarray:
-    """The logistic function 1 / (1 + exp(-x)), written so that it can neither overflow nor branch.
+    """The logistic function 1 / (1 + exp(-x)), in a form that cannot overflow and has no branch.
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0])).tolist()
     [0.0, 0.5, 1.0]
@@ -47,7 +47,7 @@ def sigmoid(x: ndarray) -> ndarray:
 def lstm_cell_forward(
     zx: ndarray, h_prev: ndarray, c_prev: ndarray, Wh: ndarray
 ) -> tuple[ndarray, ndarray, ndarray]:
-    """One step. zx (B, 4H) is what the input gives, x Wx + b; h_prev and c_prev are (B, H).
+    """One step. zx (B, 4H) is the input's part of z, x Wx + b; h_prev and c_prev are (B, H).
 
     Returns h (B, H), c (B, H) and the gates (B, 4H).
     """
@@ -58,7 +58,7 @@ def lstm_cell_forward(
     f = sigmoid(zf)  # (B, H) forget gate: how much of the cell is kept
     g = np.tanh(zg)  # (B, H) candidate: what would be written
     o = sigmoid(zo)  # (B, H) output gate: how much of the cell is shown
-    # c = f * c_prev + i * g              the cell: the path along which memory lives
+    # c = f * c_prev + i * g              the cell state: the memory
     c = f * c_prev + i * g  # (B, H)
     # h = o * tanh(c)                     the output
     h = o * np.tanh(c)  # (B, H)
@@ -68,9 +68,9 @@ def lstm_cell_forward(
 def lstm_cell_backward(
     dh: ndarray, dc: ndarray, c_prev: ndarray, c: ndarray, gates: ndarray
 ) -> tuple[ndarray, ndarray]:
-    """The step above, in reverse: the lines stand in the opposite order, each below its original.
+    """The step above, line by line in reverse order. A comment repeats each forward line.
 
-    dh and dc (B, H) are the gradients of h and c from all that came later.
+    dh and dc (B, H) are the gradients of h and c from all later steps.
     Returns dz (B, 4H) and dc_prev (B, H).
     """
     i, f, g, o = np.split(gates, 4, axis=-1)  # 4 x (B, H)
@@ -80,14 +80,14 @@ def lstm_cell_backward(
     dc = dc + dh * o * (1 - tanh_c**2)  # (B, H) c is used twice: by h, and by the next cell
     # c = f * c_prev + i * g
     df = dc * c_prev  # (B, H)
-    dc_prev = dc * f  # (B, H) no weight and no squashing on this path: the gradient lasts
+    dc_prev = dc * f  # (B, H) no weights and no tanh on this path: the gradient survives
     di = dc * g  # (B, H)
     dg = dc * i  # (B, H)
-    # i, f, o = sigmoid(z)                the slope of a sigmoid is s (1 - s)
+    # i, f, o = sigmoid(z)                the derivative of a sigmoid s is s (1 - s)
     dzi = di * i * (1 - i)  # (B, H)
     dzf = df * f * (1 - f)  # (B, H)
     dzo = do * o * (1 - o)  # (B, H)
-    # g = tanh(z)                         the slope of tanh is 1 - tanh^2
+    # g = tanh(z)                         the derivative of tanh is 1 - tanh^2
     dzg = dg * (1 - g**2)  # (B, H)
     return np.concatenate([dzi, dzf, dzg, dzo], axis=-1), dc_prev
 
@@ -103,8 +103,8 @@ def lstm_forward(
 ) -> tuple[ndarray, ndarray, ndarray, LSTMCache]:
     """The LSTM over a sequence: x (T, B, D), initial state h0 and c0 (B, H).
 
-    mask (B, H), if given, multiplies h on its way into the next step: recurrent dropout, one mask
-    for the whole sequence (Y. Gal and Z. Ghahramani, 2016).
+    mask (B, H), if given, multiplies h before it enters the next step: recurrent dropout, with one
+    mask for the whole sequence (Y. Gal and Z. Ghahramani, 2016).
     Returns the outputs (T, B, H), the final h and c (B, H), and the cache for lstm_backward.
 
     >>> x, h0, c0 = np.ones((5, 2, 3)), np.zeros((2, 4)), np.zeros((2, 4))
@@ -135,8 +135,8 @@ def lstm_backward(
     dWh: ndarray,
     db: ndarray,
 ) -> tuple[ndarray, ndarray, ndarray]:
-    """Backpropagation through time: from dout (T, B, H), the gradient of the outputs, and dhT, dcT
-    (B, H), those of the final state, to dx (T, B, D), dh0 and dc0 (B, H), which are returned.
+    """Backpropagation through time. dout (T, B, H) is the gradient of the outputs, dhT and dcT
+    (B, H) are those of the final state. Returns dx (T, B, D), dh0 and dc0 (B, H).
 
     The weights' gradients are added to dWx (D, 4H), dWh (H, 4H), db (4H,), which the caller owns.
     """
@@ -151,9 +151,9 @@ def lstm_backward(
         # z = zx + (h_prev * mask) Wh
         dh = dz[t] @ Wh.T  # (B, H)
         dh = dh if mask is None else dh * mask  # (B, H)
-    dz2 = dz.reshape(T * B, 4 * H)  # (TB, 4H) the weights are the same at every step, so that
-    h_in = h[:T] if mask is None else h[:T] * mask  # their gradient is the sum over the steps:
-    # z = zx + (h_prev * mask) Wh         one product over steps and batch together adds it up
+    dz2 = dz.reshape(T * B, 4 * H)  # (TB, 4H) the weights are the same at every step, so
+    h_in = h[:T] if mask is None else h[:T] * mask  # their gradient is a sum over the steps:
+    # z = zx + (h_prev * mask) Wh         one product over steps and batch computes that sum
     dWh += h_in.reshape(T * B, H).T @ dz2  # (H, 4H)
     # zx = x Wx + b
     dWx += x.reshape(T * B, D).T @ dz2  # (D, 4H)
@@ -167,8 +167,8 @@ def softmax_cross_entropy_forward(
 ) -> tuple[ndarray, ndarray]:
     """The mean of -log p[target], where p = softmax(logits). logits (N, V), targets (N,) integers.
 
-    A target below 0 is left out. count is the number to divide by; by default that of the targets
-    that are not left out. Returns the loss in nats, (), and the probabilities (N, V).
+    Targets below 0 are left out of the loss. count is the divisor, by default the number of
+    targets that are kept. Returns the loss in nats, (), and the probabilities (N, V).
 
     >>> loss, p = softmax_cross_entropy_forward(np.zeros((2, 4)), np.array([1, -1]))
     >>> float(round(loss, 4)), p[0].tolist()
@@ -190,7 +190,7 @@ def softmax_cross_entropy_forward(
 def softmax_cross_entropy_backward(
     p: ndarray, targets: ndarray, count: int | None = None
 ) -> ndarray:
-    """The gradient of that loss by the logits, (N, V): (p - onehot(target)) / count."""
+    """The gradient with respect to the logits, (N, V): (p - onehot(target)) / count."""
     rows = np.flatnonzero(targets >= 0)  # (n,)
     count = max(len(rows), 1) if count is None else count
     dlogits = np.zeros_like(p)  # (N, V)

@@ -1,7 +1,7 @@
 """Batch normalization, forward and backward, with its derivation. Pure functions, no state.
 
-Read functional.py first: sizes, names and the complex numbers are as there. Rows are what is
-averaged over, N of them (all steps of all sequences); D features, each treated alone.
+Read functional.py first: names and complex numbers are the same. x has N rows (all steps of all
+sequences), which are averaged over, and D features, each normalised separately.
 
 Source: S. Ioffe, C. Szegedy, Batch Normalization, ICML 2015.
 """
@@ -13,13 +13,13 @@ from numpy import ndarray
 
 
 class BatchNormCache(NamedTuple):
-    """What the forward pass computed and the backward pass needs."""
+    """What the forward pass computes and the backward pass needs."""
 
     xhat: ndarray  # (N, D) the normalised input
     scale: ndarray  # (D,) 1 / sqrt(variance + epsilon)
     gamma: ndarray  # (D,)
-    mean: ndarray  # (D,) used for this pass: of the batch in training, the running one in use
-    variance: ndarray  # (D,) likewise
+    mean: ndarray  # (D,) used in this pass: the batch's in training, else the running mean
+    variance: ndarray  # (D,) the same for the variance
     training: bool
 
 
@@ -31,7 +31,7 @@ def batch_norm_inference_forward(
     variance: ndarray,
     epsilon: float,
 ) -> tuple[ndarray, BatchNormCache]:
-    """With a given mean and variance (D,): y (N, D) from x (N, D).
+    """Normalise x (N, D) with a given mean and variance (D,); returns y (N, D) and the cache.
 
     >>> one = np.ones(1)
     >>> batch_norm_inference_forward(np.array([[7.0]]), one, one, 3 * one, 4 * one, 0.0)[0].item()
@@ -47,7 +47,7 @@ def batch_norm_inference_forward(
 def batch_norm_inference_backward(
     dy: ndarray, cache: BatchNormCache, dgamma: ndarray, dbeta: ndarray
 ) -> ndarray:
-    """The gradient dx (N, D), where mean and variance are constants; adds to dgamma and dbeta."""
+    """The gradient dx (N, D) for a constant mean and variance; adds to dgamma and dbeta."""
     # y = gamma * xhat + beta
     dgamma += (dy * cache.xhat).sum(axis=0)  # (D,)
     dbeta += dy.sum(axis=0)  # (D,)
@@ -59,12 +59,12 @@ def batch_norm_inference_backward(
 def batch_norm_forward(
     x: ndarray, gamma: ndarray, beta: ndarray, epsilon: float
 ) -> tuple[ndarray, BatchNormCache]:
-    """With the mean and variance of the rows themselves: y (N, D) from x (N, D).
+    """Normalise x (N, D) with its own mean and variance; returns y (N, D) and the cache.
 
-    The variance is that of the rows, divided by N (and not by N - 1), as in the paper and Keras.
+    The variance is divided by N, not by N - 1, as in the paper and in Keras.
     """
     mean = x.mean(axis=0)  # (D,)
-    variance = ((x - mean) ** 2).mean(axis=0)  # (D,) no absolute value: complex x stay analytic
+    variance = ((x - mean) ** 2).mean(axis=0)  # (D,) no absolute value: analytic for complex x
     y, cache = batch_norm_inference_forward(x, gamma, beta, mean, variance, epsilon)
     return y, cache._replace(training=True)
 
@@ -72,7 +72,7 @@ def batch_norm_forward(
 def batch_norm_backward(
     dy: ndarray, cache: BatchNormCache, dgamma: ndarray, dbeta: ndarray
 ) -> ndarray:
-    """The gradient dx (N, D), where the mean and the variance depend on x too.
+    """The gradient dx (N, D) when mean and variance depend on x; adds to dgamma and dbeta.
 
     Per feature, xhat_n = (x_n - mean) scale. Moving x_m by a small e moves
         the mean by e / N, the variance by 2 (x_m - mean) e / N, and hence
@@ -81,7 +81,8 @@ def batch_norm_backward(
                           = scale (1[n = m] - 1 / N - xhat_n xhat_m / N).
     Multiplied by dxhat_n and summed over n:
          dx_m = scale (dxhat_m - mean(dxhat) - xhat_m mean(dxhat xhat)).
-    In words: what would shift or stretch all rows alike has no effect, and is taken out.
+    In words: shifting or scaling all rows together has no effect, so that part of the gradient is
+    removed.
     """
     xhat, scale = cache.xhat, cache.scale
     # y = gamma * xhat + beta

@@ -1,10 +1,10 @@
-"""The GRU and the simple recurrent net, forward and backward, in the manner of functional.py.
+"""The GRU and the simple recurrent net, forward and backward, in the style of functional.py.
 
-Pure functions, no state; sizes, names and complex numbers as there. Read that file first.
+Pure functions, no state. Read functional.py first: sizes, names and complex numbers are the same.
 
 Sources: K. Cho et al., Learning Phrase Representations using RNN Encoder-Decoder, EMNLP 2014, with
-the reset gate applied after the matrix product, as PyTorch, Keras and cuDNN have it (their GRU has
-two biases for that reason); J. Elman, Finding Structure in Time, Cognitive Science 14(2), 1990.
+the reset gate applied after the matrix product, as in PyTorch, Keras and cuDNN (which is why their
+GRU has two biases); J. Elman, Finding Structure in Time, Cognitive Science 14(2), 1990.
 """
 
 from typing import NamedTuple
@@ -16,18 +16,18 @@ from .functional import sigmoid
 
 
 class GRUCache(NamedTuple):
-    """What gru_forward computed and gru_backward needs."""
+    """What gru_forward computes and gru_backward needs."""
 
     x: ndarray  # (T, B, D) the input
     h: ndarray  # (T+1, B, H) hidden states; h[0] is the initial one
     gates: ndarray  # (T, B, 3H) the gates r u n after their nonlinearities
-    an: ndarray  # (T, B, H) what the state proposes for the candidate, before the reset gate
+    an: ndarray  # (T, B, H) the state's part of the candidate, before the reset gate
     Wx: ndarray  # (D, 3H)
     Wh: ndarray  # (H, 3H)
 
 
 class SimpleRNNCache(NamedTuple):
-    """What simple_rnn_forward computed and simple_rnn_backward needs."""
+    """What simple_rnn_forward computes and simple_rnn_backward needs."""
 
     x: ndarray  # (T, B, D) the input
     h: ndarray  # (T+1, B, H) hidden states; h[0] is the initial one
@@ -38,18 +38,18 @@ class SimpleRNNCache(NamedTuple):
 def gru_cell_forward(
     zx: ndarray, h_prev: ndarray, Wh: ndarray, bh: ndarray
 ) -> tuple[ndarray, ndarray, ndarray]:
-    """One step of the GRU. zx (B, 3H) is what the input gives, x Wx + b; h_prev is (B, H).
+    """One step of the GRU. zx (B, 3H) is the input's part, x Wx + b; h_prev is (B, H).
 
     The gates are r u n: reset, update, candidate. Returns h (B, H), the gates (B, 3H), an (B, H).
     """
-    # a = h_prev Wh + bh                  what the state gives
+    # a = h_prev Wh + bh                  the state's part of the pre-activation
     a = h_prev @ Wh + bh  # (B, 3H)
     ar, au, an = np.split(a, 3, axis=-1)  # 3 x (B, H)
     zr, zu, zn = np.split(zx, 3, axis=-1)  # 3 x (B, H)
     r = sigmoid(zr + ar)  # (B, H) reset gate: how much of the state the candidate sees
     u = sigmoid(zu + au)  # (B, H) update gate: how much of the state is kept
     n = np.tanh(zn + r * an)  # (B, H) candidate
-    # h = (1 - u) * n + u * h_prev        a mean of the old and the new, weighted by the update gate
+    # h = (1 - u) * n + u * h_prev        the update gate mixes the old and the new
     h = (1 - u) * n + u * h_prev  # (B, H)
     return h, np.concatenate([r, u, n], axis=-1), an
 
@@ -58,7 +58,7 @@ def gru_cell_backward(
     dh: ndarray, h_prev: ndarray, gates: ndarray, an: ndarray
 ) -> tuple[ndarray, ndarray, ndarray]:
     """The step above, in reverse. Returns dzx and da (B, 3H), and the part of dh_prev (B, H) that
-    does not go through a.
+    does not flow through a.
     """
     r, u, n = np.split(gates, 3, axis=-1)  # 3 x (B, H)
     # h = (1 - u) * n + u * h_prev
@@ -73,7 +73,7 @@ def gru_cell_backward(
     dzr = dr * r * (1 - r)  # (B, H)
     dzu = du * u * (1 - u)  # (B, H)
     dzx = np.concatenate([dzr, dzu, dzn], axis=-1)  # (B, 3H)
-    da = np.concatenate([dzr, dzu, dan], axis=-1)  # (B, 3H) only the candidate's parts differ
+    da = np.concatenate([dzr, dzu, dan], axis=-1)  # (B, 3H) differs from dzx only in the candidate
     return dzx, da, dh_prev
 
 
@@ -85,7 +85,7 @@ def gru_forward(
     Returns the outputs (T, B, H), the final h (B, H), and the cache for gru_backward.
     """
     (T, B, D), H = x.shape, Wh.shape[0]
-    # zx = x Wx + b: for all T steps in one matrix product
+    # zx = x Wx + b                       all T steps in one matrix product
     zx = (x.reshape(T * B, D) @ Wx + b).reshape(T, B, 3 * H)  # (T, B, 3H)
     h = np.empty((T + 1, B, H), zx.dtype)  # (T+1, B, H)
     gates = np.empty((T, B, 3 * H), zx.dtype)  # (T, B, 3H)
@@ -105,7 +105,7 @@ def gru_backward(
     db: ndarray,
     dbh: ndarray,
 ) -> tuple[ndarray, ndarray]:
-    """Backpropagation through time: from dout (T, B, H) and dhT (B, H) to dx and dh0.
+    """Backpropagation through time, from dout (T, B, H) and dhT (B, H). Returns dx and dh0 (B, H).
 
     The weights' gradients are added to dWx, dWh, db, dbh, which the caller owns.
     """
@@ -157,10 +157,10 @@ def simple_rnn_backward(
     dWh: ndarray,
     db: ndarray,
 ) -> tuple[ndarray, ndarray]:
-    """The net above, in reverse: dx (T, B, D) and dh0 (B, H); adds to dWx, dWh, db.
+    """The net above, in reverse. Returns dx (T, B, D) and dh0 (B, H); adds to dWx, dWh, db.
 
-    Where the LSTM's cell carries the gradient back with a factor f alone, here every step
-    multiplies it by (1 - h^2) Wh^T: over many steps it vanishes or explodes, hence the LSTM.
+    Along the LSTM's cell, each step multiplies the gradient by f alone. Here each step multiplies
+    it by (1 - h^2) Wh^T: over many steps it vanishes or explodes, which is why there is an LSTM.
     """
     x, h, Wx, Wh = cache
     (T, B, D), H = x.shape, Wh.shape[0]
