@@ -399,11 +399,11 @@ REFUSED_ARGUMENTS = [
     ),
     (
         lambda: layer_from_config({"type": "TiedDense", "name": "t", "embedding": "e"}, {}),
-        "TiedDense finds no Embedding 'e' before it",
+        "TiedDense needs an Embedding 'e' before it",
     ),
     (
         lambda: built(TiedDense(Embedding(5, 3))),
-        "TiedDense finds its Embedding not built: put it earlier in the same model",
+        "TiedDense's embedding is not built: put the Embedding earlier in the same model",
     ),
     (
         lambda: built(TiedDense(embedding()), 4),

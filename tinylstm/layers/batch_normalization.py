@@ -1,6 +1,6 @@
-"""BatchNormalization: each feature to mean 0 and variance 1. The maths is in ../normalization.py.
+"""BatchNormalization. Its maths is in ../normalization.py, the contract of a layer in base.py.
 
-Training is when `forward` gets a Generator, use when it gets None. The contract is in base.py.
+Pass `forward` a Generator in training and None in inference.
 """
 
 from typing import Any
@@ -19,13 +19,13 @@ from .base import Backward, Forward, Grads, Layer, Rng, State, check_input, chec
 
 
 class BatchNormalization(Layer):
-    """Each feature shifted and scaled to mean 0 and variance 1, then by the learnt gamma and beta.
+    """Normalises each feature to mean 0 and variance 1, then multiplies by gamma and adds beta.
 
-    In training the mean and variance are those of the batch (all steps and sequences together), in
-    use those in `statistics`: running means (D,), which `forward` never changes. The training loop
-    calls `model.update_statistics(caches)` after a step, in one thread; where the batch is cut into
-    shards, once for each shard, in order. A shard is normalised by its own mean and variance.
-    gamma (D,) ones, beta (D,) zeros. momentum and epsilon as Keras has them.
+    In training, mean and variance come from the batch (all steps and sequences together); in
+    inference, from the running means (D,) in `statistics`. `forward` never changes those: the
+    training loop calls `model.update_statistics(caches)` after each step, in one thread. A batch
+    that is split into shards is normalised shard by shard, and updates them once per shard, in
+    order. gamma (D,) starts at ones, beta (D,) at zeros; momentum and epsilon are those of Keras.
 
     >>> layer = BatchNormalization(momentum=0.5)
     >>> layer.build(1, np.random.default_rng(0), np.float64)
@@ -73,7 +73,7 @@ class BatchNormalization(Layer):
         return backward(dy2, cache, grads["gamma"], grads["beta"]).reshape(dy.shape), ()
 
     def update_statistics(self, cache: BatchNormCache) -> None:
-        """running = momentum * running + (1 - momentum) * that of the batch."""
+        """running = momentum * running + (1 - momentum) * batch, for mean and variance."""
         if cache.training:
             for name, value in (("mean", cache.mean), ("variance", cache.variance)):
                 running = self.statistics[name]  # (D,)

@@ -1,4 +1,4 @@
-"""Bidirectional: two recurrent layers, one reading from the end. The contract is in base.py."""
+"""Bidirectional: two recurrent layers, one reading backwards. The contract is in base.py."""
 
 from typing import Any
 
@@ -20,10 +20,11 @@ from .sequences import Recurrent
 
 
 class Bidirectional(Layer):
-    """Two copies of a recurrent layer, one reading from the end; their outputs side by side, 2H.
+    """Two copies of a recurrent layer, one reading backwards; their outputs are concatenated, 2H.
 
-    Its state is that of the reader from the front, then that of the reader from the end. A sequence
-    cannot be cut into chunks: the second reader begins at the end. (M. Schuster, K. Paliwal, 1997)
+    The state is the forward reader's, followed by the backward reader's. A sequence cannot be cut
+    into chunks, because the backward reader starts at its end. (M. Schuster, K. Paliwal, 1997)
+    Raises ValueError unless `layer` is an LSTM, GRU or SimpleRNN.
 
     >>> from tinylstm.layers import LSTM
     >>> layer = Bidirectional(LSTM(4, return_sequences=True))
@@ -75,7 +76,7 @@ class Bidirectional(Layer):
         first, second = (None, None) if state is None else (state[:n], state[n:])
         ya, final, cache = ahead.forward(x, first, rng)  # (T, B, H) or (B, H)
         yb, final_b, cache_b = back.forward(np.ascontiguousarray(x[::-1]), second, rng)
-        yb = yb[::-1] if self.return_sequences else yb  # step t beside step t
+        yb = yb[::-1] if self.return_sequences else yb  # in the order of ya
         return np.concatenate([ya, yb], axis=-1), final + final_b, (cache, cache_b)
 
     def backward(
@@ -93,4 +94,4 @@ class Bidirectional(Layer):
         dyb = np.ascontiguousarray(dyb[::-1]) if self.return_sequences else dyb
         dxa, dinitial = ahead.backward(dya, cache[0], own["forward"], first)
         dxb, dinitial_b = back.backward(dyb, cache[1], own["backward"], second)
-        return dxa + dxb[::-1], dinitial + dinitial_b  # (T, B, D): x is read by both
+        return dxa + dxb[::-1], dinitial + dinitial_b  # (T, B, D): both read x

@@ -1,4 +1,4 @@
-"""Dense and Activation: the layers that treat every step alike. The contract is in base.py."""
+"""Dense and Activation, which treat every step separately. The contract is in base.py."""
 
 from typing import Any, NamedTuple
 
@@ -22,37 +22,37 @@ from .base import (
 
 
 def relu(z: ndarray) -> ndarray:
-    """max(z, 0); of a complex number the real part decides, and NaN stays NaN."""
+    """max(z, 0). For a complex number the real part decides; NaN stays NaN."""
     return np.where(z.real <= 0, np.zeros_like(z), z)
 
 
 def relu_backward(dy: ndarray, y: ndarray) -> ndarray:
-    """y = max(z, 0): the slope is 1 above zero, 0 below, and 0 at the corner, by convention."""
+    """The derivative of max(z, 0): 1 above zero, 0 below and, by convention, at zero."""
     return np.where(y.real > 0, dy, np.zeros_like(dy))
 
 
 def tanh_backward(dy: ndarray, y: ndarray) -> ndarray:
-    """y = tanh(z): the slope is 1 - y^2."""
+    """The derivative of y = tanh(z) is 1 - y^2."""
     return dy * (1 - y**2)
 
 
 def sigmoid_backward(dy: ndarray, y: ndarray) -> ndarray:
-    """y = sigmoid(z): the slope is y (1 - y)."""
+    """The derivative of y = sigmoid(z) is y (1 - y)."""
     return dy * y * (1 - y)
 
 
 def softmax(z: ndarray) -> ndarray:
-    """exp(z) / sum(exp(z)) on the last axis, (..., V).
+    """exp(z) / sum(exp(z)) over the last axis of z (..., V).
 
     >>> softmax(np.array([1000.0, 1000.0])).tolist()
     [0.5, 0.5]
     """
-    e = np.exp(z - z.real.max(axis=-1, keepdims=True))  # (..., V) same quotient, no overflow
+    e = np.exp(z - z.real.max(axis=-1, keepdims=True))  # (..., V) no overflow, same quotient
     return e / e.sum(axis=-1, keepdims=True)  # (..., V)
 
 
 def softmax_backward(dy: ndarray, y: ndarray) -> ndarray:
-    """y_k = exp(z_k) / s: its derivative by z_j is y_k (1[j = k] - y_j), hence, summed over k,
+    """The derivative of y_k with respect to z_j is y_k (1[j = k] - y_j). Summed over k, this gives
     dz_j = y_j (dy_j - sum_k dy_k y_k).
     """
     return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
@@ -69,7 +69,7 @@ ACTIVATIONS: dict[str | None, tuple[Any, Any]] = {
 
 
 def check_activation(layer: Layer, activation: str | None) -> None:
-    """Raise ValueError for an activation without an entry in the table."""
+    """Raises ValueError if the activation is not in ACTIVATIONS."""
     if activation not in ACTIVATIONS:
         kind = type(layer).__name__
         raise ValueError(f"{kind} activation is {activation!r}: use one of {list(ACTIVATIONS)}")
@@ -110,8 +110,8 @@ class DenseCache(NamedTuple):
 class Dense(Layer):
     """y = activation(x W + b) on the last axis; W (D, U) Glorot, b (U,) zero.
 
-    activation: None (linear), "relu", "tanh", "sigmoid" or "softmax". Leave it out to train a
-    classifier: `CategoricalCrossentropy` takes logits, and is exact where a softmax underflows.
+    activation: None (linear), "relu", "tanh", "sigmoid" or "softmax". Classifiers are trained
+    without one: `CategoricalCrossentropy` takes logits and stays exact where a softmax underflows.
 
     >>> layer = Dense(2, activation="softmax")
     >>> layer.build(3, np.random.default_rng(0), np.float64)

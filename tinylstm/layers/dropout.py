@@ -1,6 +1,6 @@
-"""Dropout, and the random masks that it and the LSTM multiply by.
+"""Dropout, and the random mask that it shares with the LSTM's recurrent dropout.
 
-Training is when `forward` gets a Generator, use when it gets None. The contract is in base.py.
+Pass `forward` a Generator in training and None in inference. The contract is in base.py.
 """
 
 from typing import Any
@@ -12,8 +12,8 @@ from .base import Backward, Forward, Grads, Layer, Rng, State, check_input, chec
 
 
 def dropout_mask(rng: Rng, shape: tuple[int, ...], rate: float, dtype: Any) -> ndarray | None:
-    """Zeros with probability `rate`, to 16 bits, else 1 / (1 - rate), so that the mean is 1 and
-    nothing need be rescaled in use; None when there is nothing to drop.
+    """A mask: 0 with probability `rate`, rounded to 16 bits, else 1 / (1 - rate). Its mean is 1, so
+    inference needs no rescaling. None if nothing is dropped.
     """
     if rng is None or rate == 0:
         return None
@@ -22,8 +22,9 @@ def dropout_mask(rng: Rng, shape: tuple[int, ...], rate: float, dtype: Any) -> n
 
 
 class Dropout(Layer):
-    """In training each value is zeroed with probability `rate` and the rest divided by 1 - rate
-    (N. Srivastava et al., 2014).
+    """In training, zeroes each value with probability `rate` and divides the others by 1 - rate.
+
+    (N. Srivastava et al., 2014) Raises ValueError unless 0 <= rate < 1.
 
     >>> y, _, mask = Dropout(0.5).forward(np.ones((1, 1, 4)), rng=np.random.default_rng(4))
     >>> y.tolist()

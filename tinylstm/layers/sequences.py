@@ -1,8 +1,8 @@
-"""The layers with memory: LSTM, GRU, SimpleRNN, and Bidirectional around any of them.
+"""The recurrent layers: LSTM, GRU and SimpleRNN. The contract of a layer is in base.py.
 
-Their maths is in functional.py (the LSTM) and recurrent.py (the other two); the contract of a layer
-is in base.py. Input (T, B, D); output (T, B, H), or only the last step's (B, H) with
-`return_sequences=False`. State: a tuple of arrays (B, H), zero at the beginning.
+Their maths is in functional.py (LSTM) and recurrent.py (GRU, SimpleRNN). Input (T, B, D); output
+(T, B, H), or with `return_sequences=False` only the last step's (B, H). The state is a tuple of
+arrays (B, H), zero at first. Next: ../losses.py.
 """
 
 from typing import Any
@@ -30,14 +30,14 @@ from .dropout import dropout_mask
 
 
 class Recurrent(Layer):
-    """What the layers with memory share; each adds its two functions, `scan` and `scan_backward`.
+    """Base class of the recurrent layers; a subclass defines `scan` and `scan_backward`.
 
-    Parameters: Wx (D, nH) Glorot, Wh (H, nH) orthogonal, b (nH,) zero, for n `blocks` of H columns.
+    Parameters: Wx (D, nH) Glorot, Wh (H, nH) orthogonal, b (nH,) zero; n is `blocks`.
     """
 
     config_names: tuple[str, ...] = ("units", "return_sequences")
-    blocks = 1  # how many pre-activations a unit has
-    memories = 1  # how many numbers a unit remembers
+    blocks = 1  # pre-activations per unit: 4 for the LSTM's gates
+    memories = 1  # arrays in the state: 2 for the LSTM's h and c
 
     def __init__(self, units: int, return_sequences: bool = False):
         super().__init__()
@@ -59,11 +59,11 @@ class Recurrent(Layer):
         return tuple(np.zeros((batch, self.units), self.dtype) for _ in range(self.memories))
 
     def scan(self, x: ndarray, state: State, rng: Rng) -> tuple[ndarray, State, Any]:
-        """The outputs (T, B, H), the final state, and the cache."""
+        """Run over x (T, B, D). Returns the outputs (T, B, H), the final state and the cache."""
         raise NotImplementedError
 
     def scan_backward(self, dy: ndarray, dstate: State, cache: Any, g: Grads) -> Backward:
-        """dx (T, B, D) and the gradient of the initial state; adds to the gradients `g`."""
+        """Returns dx (T, B, D) and the initial state's gradient; adds to the parameters' in `g`."""
         raise NotImplementedError
 
     def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
@@ -87,11 +87,11 @@ class Recurrent(Layer):
 class LSTM(Recurrent):
     """Long short-term memory; the equations are in `functional.lstm_cell_forward`.
 
-    Parameters: Wx (D, 4H) Glorot, Wh (H, 4H) orthogonal, b (4H,) zero but for the forget gate's,
-    which starts at `forget_bias` so that the cell remembers before it has learnt to (R. Jozefowicz,
-    W. Zaremba and I. Sutskever, 2015). State: h and c, (B, H) each.
-    recurrent_dropout: in training each unit's h is hidden from the next step with this probability
-    by one mask for the whole sequence, the same for all gates (Y. Gal and Z. Ghahramani, 2016).
+    Parameters: Wx (D, 4H) Glorot, Wh (H, 4H) orthogonal, b (4H,) zero except for the forget gate,
+    which starts at `forget_bias`, so that the cell keeps its memory early in training (R.
+    Jozefowicz, W. Zaremba and I. Sutskever, 2015). State: h and c, (B, H) each.
+    recurrent_dropout: the probability in training that a unit's h is hidden from the next step.
+    One mask serves the whole sequence and all gates (Y. Gal and Z. Ghahramani, 2016).
 
     >>> layer = LSTM(4, return_sequences=True)
     >>> layer.build(3, np.random.default_rng(0), np.float64)
@@ -136,7 +136,8 @@ class LSTM(Recurrent):
 class GRU(Recurrent):
     """The gated recurrent unit; the equations are in `recurrent.gru_cell_forward`.
 
-    Parameters as above with three blocks r u n, and bh (3H,) zero: the state's own bias. State: h.
+    Parameters: Wx (D, 3H), Wh (H, 3H), b (3H,) as in the LSTM, for the gates r u n; bh (3H,) zero,
+    the bias of the state's part. State: h.
 
     >>> layer = GRU(4, return_sequences=True)
     >>> layer.build(3, np.random.default_rng(0), np.float64)
@@ -164,7 +165,7 @@ class GRU(Recurrent):
 
 
 class SimpleRNN(Recurrent):
-    """h = tanh(x Wx + h_prev Wh + b): what the LSTM was invented to replace. State: h.
+    """h = tanh(x Wx + h_prev Wh + b): the net that the LSTM was invented to replace. State: h.
 
     >>> layer = SimpleRNN(4)
     >>> layer.build(3, np.random.default_rng(0), np.float64)

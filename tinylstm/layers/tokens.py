@@ -1,4 +1,4 @@
-"""Where token ids become vectors, and back: Embedding, TiedDense, OneHot, ScaledInteger.
+"""From token ids to vectors and back: Embedding, TiedDense, OneHot, ScaledInteger.
 
 The contract is in base.py.
 """
@@ -24,8 +24,10 @@ from .base import (
 
 
 class Embedding(Layer):
-    """A row of a table for each token: ids (T, B) to (T, B, U). table (V, U), standard normal: what
-    comes out has variance 1, as Glorot's weights expect (from +-0.05 a network takes far longer).
+    """Looks up a row of a table for each token: ids (T, B) to (T, B, U).
+
+    table (V, U) starts standard normal: Glorot's weights expect inputs of variance 1. (Keras starts
+    uniform in +-0.05, from which training takes far longer.)
 
     >>> layer = Embedding(10, 4)
     >>> layer.build(None, np.random.default_rng(0), np.float32)
@@ -55,17 +57,17 @@ class Embedding(Layer):
     def backward(
         self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
     ) -> Backward:
-        # y[t, b] = table[ids[t, b]]        a token that occurs twice gets both gradients
+        # y[t, b] = table[ids[t, b]]        a repeated token sums its gradients
         backend.add_rows(grads["table"], cache, dy)
         return None, ()
 
 
 class TiedDense(Layer):
-    """The way back with the same weights: logits y = x table^T + b, where the table is that of an
-    Embedding earlier in the model (O. Press and L. Wolf, 2017). b (V,) zero.
+    """Logits from the weights of an Embedding earlier in the model: y = x table^T + b, b (V,) zero
+    (O. Press and L. Wolf, 2017).
 
-    The tie is nothing but both layers holding one array: a model lists it once, under the
-    embedding's name, and both gradients are added to the one gradient array.
+    Both layers hold the same array. The model lists it once, under the embedding's name, and both
+    gradients are added to one array. Raises ValueError if the sizes do not match.
 
     >>> from tinylstm.layers import LSTM
     >>> from tinylstm.model import Sequential
@@ -87,13 +89,13 @@ class TiedDense(Layer):
     def from_config(cls, config: dict[str, Any], earlier: dict[str, Layer]) -> Layer:
         embedding = earlier.get(config["embedding"])
         if not isinstance(embedding, Embedding):
-            raise ValueError(f"TiedDense finds no Embedding {config['embedding']!r} before it")
+            raise ValueError(f"TiedDense needs an Embedding {config['embedding']!r} before it")
         return cls(embedding)
 
     def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
         if "table" not in self.embedding.params:
             raise ValueError(
-                "TiedDense finds its Embedding not built: put it earlier in the same model"
+                "TiedDense's embedding is not built: put the Embedding earlier in the same model"
             )
         if known_size(self, input_size) != self.embedding.units:
             raise ValueError(
@@ -125,7 +127,7 @@ class TiedDense(Layer):
 
 
 class OneHot(Layer):
-    """ids (T, B) to vectors (T, B, V) with a one at the id."""
+    """ids (T, B) to vectors (T, B, V) that are 1 at the id and 0 elsewhere."""
 
     config_names = ("vocabulary",)
 
@@ -149,7 +151,7 @@ class OneHot(Layer):
 
 
 class ScaledInteger(OneHot):
-    """ids (T, B) to id / vocabulary (T, B, 1), the article's input; it pretends 17 is near 18."""
+    """ids (T, B) to id / vocabulary (T, B, 1), as in the 2017 tutorial: as if 17 were like 18."""
 
     def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
         self.dtype = np.dtype(dtype)
