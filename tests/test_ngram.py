@@ -52,9 +52,9 @@ def corpora(draw):
     ignored = np.array(draw(st.lists(st.booleans(), min_size=N, max_size=N)))
     starts = np.cumsum([0, *lengths])[:-1]
     tokens = tl.Tokens(ids, starts, np.where(ignored, -1, ids))
-    return tokens if any(len(found) for _, found in tokens.pairs()) else tl.Tokens(
-        np.zeros(3, int), [0]
-    ), V
+    if not any(len(targets) for _, targets in tokens.pairs()):
+        tokens = tl.Tokens(np.zeros(3, int), [0])
+    return tokens, V
 
 
 @given(corpora(), st.integers(1, 5), st.integers(1, 7))
@@ -102,7 +102,7 @@ def test_what_cannot_be_counted_is_refused():
     tokens = tl.Tokens(np.array([0, 1]), [0])
     with pytest.raises(ValueError, match="order is 0"):
         ngram_nats(tokens, tokens, 2, order=0)
-    with pytest.raises(ValueError, match="order 8 is too much for 300 classes"):
+    with pytest.raises(ValueError, match="order 8 is too high for 300 classes"):
         ngram_nats(tokens, tokens, 300, order=8)
 
 

@@ -39,11 +39,9 @@ class Tokens:
         self.starts = np.asarray(starts, np.int64)
         self.ends = np.append(self.starts[1:], len(ids))  # (pieces,)
         if len(self.targets) != len(ids):
-            raise ValueError(f"{len(self.targets)} targets for {len(ids)} ids: want as many")
+            raise ValueError(f"{len(self.targets)} targets for {len(ids)} ids: pass one for each")
         if len(self.starts) == 0 or self.starts[0] != 0 or (self.starts >= self.ends).any():
-            raise ValueError(
-                "starts must begin with 0 and rise: every piece has at least one token"
-            )
+            raise ValueError("starts must begin with 0 and increase: no piece may be empty")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -186,12 +184,10 @@ class Streams:
                     n, table = min(T, end - 1 - first), tables[piece]
                     ids = self.tokens.ids[first : first + n]  # (n,)
                     following = self.tokens.targets[first + 1 : first + 1 + n]  # (n,)
-                    x[:n, b] = ids if table is None else table[ids]
-                    targets[:n, b] = (
-                        following
-                        if table is None
-                        else np.where(following < 0, IGNORED, table[following])
-                    )
+                    if table is not None:
+                        ids = table[ids]
+                        following = np.where(following < 0, IGNORED, table[following])
+                    x[:n, b], targets[:n, b] = ids, following
             yield Batch(x, targets, reset, int((targets >= 0).sum()))
 
 

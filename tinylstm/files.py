@@ -1,6 +1,6 @@
-"""Files that a crash cannot spoil: written beside their target, then renamed.
+"""Atomic file writing: to a temporary file next to the target, then renamed.
 
-Arrays and a JSON description travel together in one .npz file, which is read without pickle.
+Arrays and a JSON description share one .npz file, which is read without pickle.
 """
 
 import json
@@ -17,11 +17,11 @@ from numpy import ndarray
 
 
 class FileError(Exception):
-    """A file cannot be read or written; the message names it, says why, and what to do."""
+    """A file cannot be read or written; the message says which, why, and what to do."""
 
 
 def cache_folder() -> Path:
-    """Where all that can be computed again is kept: TINYLSTM_CACHE, or the system's folder."""
+    """The folder for data that can be recomputed: $TINYLSTM_CACHE, or the system's cache folder."""
     if named := os.environ.get("TINYLSTM_CACHE"):
         return Path(named)
     from platformdirs import user_cache_path
@@ -31,9 +31,9 @@ def cache_folder() -> Path:
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[IO[bytes]]:
-    """An open binary file that takes the place of `path` when the block ends without an error.
+    """Open a binary file that replaces `path` if the block ends without an error.
 
-    Raises FileError, and leaves the old file as it was, where the folder or the disk forbids it.
+    Raises FileError if it cannot be written; the old file is then unchanged.
     """
     path = Path(path)
     temporary = ""
@@ -54,14 +54,14 @@ def replacing(path: str | Path) -> Iterator[IO[bytes]]:
 
 
 def current_umask() -> int:
-    """The permissions that new files are not to have."""
+    """The permission bits that new files must not have."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
 
 
 def save_arrays(path: str | Path, arrays: dict[str, ndarray], description: dict[str, Any]) -> None:
-    """Write arrays and their description, plain data for JSON, to one .npz file.
+    """Write arrays and a description that JSON can hold to one .npz file. Raises FileError.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "a.npz"
@@ -75,11 +75,11 @@ def save_arrays(path: str | Path, arrays: dict[str, ndarray], description: dict[
 
 
 def load_arrays(path: str | Path) -> tuple[dict[str, ndarray], dict[str, Any]]:
-    """What `save_arrays` wrote. Raises FileError for anything else; runs no code from the file."""
+    """Read a file of `save_arrays`. Raises FileError for any other file; runs no code from it."""
     try:
         with open(path, "rb") as stream:
             if not zipfile.is_zipfile(stream):
-                raise zipfile.BadZipFile("it is not a whole .npz archive")
+                raise zipfile.BadZipFile("not a complete .npz archive")
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         description = json.loads(arrays.pop("description.json").tobytes())

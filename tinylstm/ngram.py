@@ -1,7 +1,7 @@
-"""Counting: the cross-entropies that a network has to beat before it has learnt anything.
+"""N-gram baselines: cross-entropies that a network must beat to be worth its training time.
 
-A unigram knows how often each token occurs, a bigram what followed the last one, a 5-gram what
-followed the last four. All are counted on the training tokens and judged on the same validation
+A unigram model predicts from token frequencies, a bigram from the previous token, a 5-gram from
+the previous four. All are counted on the training tokens and evaluated on the same validation
 targets as the network.
 """
 
@@ -12,11 +12,11 @@ from numpy import ndarray
 
 from .data import Tokens
 
-LARGEST = 1 << 23  # tokens that are counted for an n-gram: what bounds its memory, about 1 GB
+LARGEST = 1 << 23  # tokens counted for an n-gram: limits its memory to about 1 GB
 
 
 def baselines(train: Tokens, validation: Tokens, classes: int) -> dict[str, float]:
-    """What counting reaches on the validation targets, in nats a token, by name.
+    """Cross-entropy of each n-gram on the validation targets, in nats per token.
 
     >>> tokens = Tokens(np.array([0, 1] * 50), [0])
     >>> list(baselines(tokens, tokens, 2))
@@ -30,19 +30,19 @@ def baselines(train: Tokens, validation: Tokens, classes: int) -> dict[str, floa
 
 
 def pair_counts(tokens: Tokens, classes: int) -> ndarray:
-    """How often class w follows class v: (V, V), v by w. All that the figures below need.
+    """Counts (V, V): how often class w (column) follows class v (row).
 
     >>> pair_counts(Tokens(np.array([0, 1, 0, 1, 1]), np.array([0, 4])), 2).tolist()
     [[0, 2], [1, 0]]
     """
     counts = np.zeros(classes * classes, np.int64)
     for before, target in tokens.pairs():
-        counts += np.bincount(before * np.int64(classes) + target, minlength=len(counts))
+        counts += np.bincount(before.astype(np.int64) * classes + target, minlength=len(counts))
     return counts.reshape(classes, classes)
 
 
 def unigram_nats(train: Tokens, validation: Tokens, classes: int) -> float:
-    """Mean -log p of the validation targets under add-one smoothed frequencies, in nats.
+    """Mean -log p of the validation targets, from add-one smoothed frequencies, in nats per token.
 
     >>> tokens = Tokens(np.array([0, 1, 0, 1, 0]), np.array([0]))
     >>> round(unigram_nats(tokens, tokens, 2), 4)
@@ -54,11 +54,11 @@ def unigram_nats(train: Tokens, validation: Tokens, classes: int) -> float:
 
 
 def bigram_nats(train: Tokens, validation: Tokens, classes: int) -> float:
-    """Mean -log p(target | token before it), where a bigram is interpolated with the unigram.
+    """Mean -log p(target | previous token): a bigram interpolated with the unigram, in nats.
 
-    p(w | v) = (n(v, w) + k p(w)) / (n(v) + k): a Dirichlet prior of k imagined observations
-    (D. MacKay and L. Peto, 1995). k is the power of two that does best on the validation targets,
-    which flatters the baseline: the network has to beat it all the same.
+    p(w | v) = (n(v, w) + k p(w)) / (n(v) + k): a Dirichlet prior of k pseudo-observations (D.
+    MacKay and L. Peto, 1995). k is a power of two, tuned on the validation targets: this favours
+    the baseline, so a network that beats it really is better.
 
     >>> tokens = Tokens(np.array([0, 1] * 50), np.array([0]))
     >>> bigram_nats(tokens, tokens, 2) < 0.02
@@ -87,10 +87,11 @@ def ngram_nats(
     largest: int = LARGEST,
     chunk: int = 1 << 18,
 ) -> float:
-    """Mean -log p(target | the order - 1 tokens before it), interpolated Kneser-Ney.
+    """Mean -log p(target | order - 1 previous tokens) of an interpolated Kneser-Ney model, in nats.
 
-    (R. Kneser and H. Ney, 1995; S. Chen and J. Goodman, 1999, equation 24, with one discount an
-    order.) Of a corpus of more than `largest` tokens the first ones are counted.
+    (R. Kneser and H. Ney, 1995; S. Chen and J. Goodman, 1999, equation 24, one discount per order.)
+    Only the first `largest` training tokens are counted. Raises ValueError if an n-gram does not
+    fit 64 bits.
 
     >>> tokens = Tokens(np.tile([0, 0, 1], 50), [0])
     >>> ngram_nats(tokens, tokens, 2, order=3) < 0.05 < 0.3 < bigram_nats(tokens, tokens, 2)
@@ -98,12 +99,13 @@ def ngram_nats(
     """
     if order < 1:
         raise ValueError(f"order is {order}: use at least 1")
-    words = classes + 1  # one more stands for what is before the beginning
+    words = classes + 1  # one more for the padding before a piece
     if words**order >= 1 << 64:
-        raise ValueError(f"order {order} is too much for {classes} classes: lower it")
+        raise ValueError(f"order {order} is too high for {classes} classes: lower it")
     known = np.concatenate(list(grams(train, words, order, min(largest, len(train)), chunk)))
-    levels = [Level(known, words)]  # the longest n-grams as often as they occur, each shorter one
-    for n in range(order - 1, 0, -1):  # as often as there are longer ones that end in it
+    # the longest n-grams count once per occurrence, shorter ones once per distinct longer one
+    levels = [Level(known, words)]
+    for n in range(order - 1, 0, -1):
         levels.insert(0, Level(levels[0].grams % np.uint64(words**n), words))
     total, judged = 0.0, 0
     for wanted in grams(validation, words, order, len(validation), chunk):
@@ -118,10 +120,10 @@ def ngram_nats(
 def grams(
     tokens: Tokens, words: int, order: int, most: int, chunk: int = 1 << 18
 ) -> Iterator[ndarray]:
-    """The keys of all targets with the order - 1 tokens before them, (n,) at a time.
+    """Yields a key (n,) for each target and its order - 1 previous tokens, in chunks.
 
-    A key is the n-gram read as a number with `words` digits, its target last. What would stand
-    before the beginning of a piece is the highest digit.
+    A key is the n-gram read as a number in base `words`, with the target as its last digit. Places
+    before the start of a piece get the highest digit, words - 1.
 
     >>> list(grams(Tokens(np.array([3, 1, 4]), [0]), words=10, order=3, most=3))
     [array([931, 314], dtype=uint64)]
@@ -141,10 +143,10 @@ def grams(
 
 
 class Level:
-    """What is known of n-grams of one length: how often each occurs, and how often each context.
+    """The n-grams of one length: the counts of each n-gram and of each context.
 
-    grams: (N,) their keys, repeated as often as they are to count. An n-gram's key is that of its
-    context times the number of words plus its last word.
+    grams: (N,) keys, one for each occurrence. An n-gram's key is its context's key times `words`
+    plus its last word.
     """
 
     def __init__(self, grams: ndarray, words: int):
@@ -153,12 +155,12 @@ class Level:
         contexts = self.grams // self.words  # (distinct,)
         self.contexts, first = np.unique(contexts, return_index=True)  # (contexts,) each
         self.totals = np.add.reduceat(self.counts, first)  # (contexts,)
-        self.kinds = np.diff(np.append(first, len(contexts)))  # (contexts,) words that followed
+        self.kinds = np.diff(np.append(first, len(contexts)))  # (contexts,) distinct next words
         once, twice = (int((self.counts == n).sum()) for n in (1, 2))
         self.discount = max(once, 1) / max(once + 2 * twice, 2)
 
     def probability(self, grams: ndarray, shorter: ndarray) -> ndarray:
-        """p of the last words of grams (n,), given that with contexts one token shorter, (n,)."""
+        """p (n,) of each n-gram's last word; shorter (n,) is its p with one token less context."""
         counts = found(self.grams, self.counts, grams)  # (n,)
         contexts = grams // self.words  # (n,)
         totals = found(self.contexts, self.totals, contexts)  # (n,)
@@ -169,6 +171,6 @@ class Level:
 
 
 def found(keys: ndarray, values: ndarray, wanted: ndarray) -> ndarray:
-    """The value of each wanted key in sorted keys, 0 where it is none: (n,)."""
+    """Look up the wanted keys (n,) in sorted keys: their values (n,), 0 for an unknown key."""
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)  # (n,)
     return np.where(keys[place] == wanted, values[place], 0)

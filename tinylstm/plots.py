@@ -1,4 +1,4 @@
-"""Pictures: the loss curve and the piano roll. matplotlib is imported when one is drawn."""
+"""Plots: the loss curve and the piano roll. matplotlib is imported only when one is drawn."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ INK, ACCENT, SOFT = "#1f2933", "#d1495b", "#00798c"
 
 
 def figure(width: float, height: float) -> tuple[Any, Any]:
-    """A figure and its axes, without a window and without pyplot's global state."""
+    """A figure of width x height inches and its axes; opens no window, uses no pyplot state."""
     from matplotlib.figure import Figure
 
     fig = Figure(figsize=(width, height), layout="constrained")
@@ -20,7 +20,7 @@ def figure(width: float, height: float) -> tuple[Any, Any]:
 
 
 def save(fig: Any, path: str | Path) -> None:
-    """Write the figure; the suffix of the path says in which format."""
+    """Write the figure; the path's suffix sets the format, PNG by default."""
     with replacing(path) as file:
         fig.savefig(file, format=Path(path).suffix[1:] or "png", dpi=130)
 
@@ -30,7 +30,7 @@ def plot_history(
     path: str | Path,
     baselines: Mapping[str, float] | None = None,
 ) -> None:
-    """Training and validation loss by epoch, in nats a token, above the baselines' dashed lines."""
+    """Plot training and validation loss per epoch, in nats per token; baselines as dashed lines."""
     fig, axes = figure(7, 4)
     epochs = [entry["epoch"] for entry in history]
     axes.plot(epochs, [entry["loss"] for entry in history], color=SOFT, label="training")
@@ -41,18 +41,18 @@ def plot_history(
         axes.plot(epochs[best], values[best], "o", color=ACCENT)
         axes.annotate(f"{values[best]:.2f}", (epochs[best], values[best]), (0, 8),
                       textcoords="offset points", ha="center", color=ACCENT)  # fmt: skip
-    for i, (name, nats) in enumerate((baselines or {}).items()):  # side by side: some are near
+    for i, (name, nats) in enumerate((baselines or {}).items()):  # labels in a staircase
         axes.axhline(nats, color=INK, linewidth=0.8, linestyle="--")
         axes.annotate(name, (1, nats), (-70 * i, 3), xycoords=("axes fraction", "data"),
                       textcoords="offset points", ha="right", color=INK)  # fmt: skip
-    axes.set(xlabel="epoch", ylabel="cross-entropy, nats a token")
+    axes.set(xlabel="epoch", ylabel="cross-entropy, nats per token")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     save(fig, path)
 
 
 def plot_roll(notes: Sequence[Any], path: str | Path, title: str = "") -> None:
-    """A piano roll: a bar for each note, time in quarter notes against pitch, louder is darker."""
+    """Plot a piano roll: a bar per note, pitch over time in quarter notes; louder is darker."""
     fig, axes = figure(12, 4)
     axes.set(xlabel="quarter notes", ylabel="pitch", title=title)
     axes.barh(
