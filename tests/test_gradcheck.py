@@ -183,15 +183,15 @@ def test_not_a_number_is_an_error():
         ),
         (
             lambda: gradcheck(built(Dense(2)), X, loss=CategoricalCrossentropy()),
-            "gradcheck wants targets and loss together, or neither",
+            "gradcheck needs targets and loss, or neither: pass both",
         ),
         (
             lambda: gradcheck(built(Dense(2)), X, np.zeros((4, 2), int)),
-            "gradcheck wants targets and loss together, or neither",
+            "gradcheck needs targets and loss, or neither: pass both",
         ),
         (
             lambda: gradcheck(built(OneHot(3)), np.zeros((2, 2), int)),
-            "nothing to check: no parameters, no states, and an input of ids",
+            "nothing to check: no parameters, no states, and the input is ids",
         ),
         (
             lambda: gradcheck(built(Dense(2)), X * np.nan),
@@ -209,7 +209,7 @@ def test_a_gradient_of_the_wrong_shape_is_named():
         def backward(self, dy, cache, grads, dstate=None):
             return super().backward(dy, cache, grads, dstate)[0][..., :1], ()
 
-    message = "backward gives x a gradient of shape (4, 2, 1), but x is (4, 2, 3)"
+    message = "backward gives x a gradient of shape (4, 2, 1), but x has shape (4, 2, 3)"
     with pytest.raises(ValueError, match=re.escape(message)):
         gradcheck(built(Short(2)), X)
 
@@ -277,13 +277,13 @@ def test_what_is_wrong_exits_with_1(own, capsys):
         ("nothing", "no 'nothing': use FILE.py:CLASS or one of ['activation'"),
         ("missing.py:Layer", "no 'missing.py:Layer'"),
         ("missing.npz", "missing.npz does not exist"),
-        ("{own}:Other", "own.py has no Other"),
-        ("{text}:Other", "own.txt is no Python file"),
-        ("{own}:Bare", "Bare cannot be made"),
-        ("lstm units", "'units' is no setting: write name=value"),
+        ("{own}:Other", "own.py does not define Other"),
+        ("{text}:Other", "own.txt is not a Python file"),
+        ("{own}:Bare", "Bare cannot be built"),
+        ("lstm units", "'units' is not a setting: write name=value"),
         ("lstm units=0", "LSTM units is 0: use at least 1"),
         ("onehot", "nothing to check"),
-        ("tieddense", "TiedDense cannot be made"),
+        ("tieddense", "TiedDense cannot be built"),
     ],
 )
 def test_nothing_to_check_exits_with_2(line, message, own, capsys):

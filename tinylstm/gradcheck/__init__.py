@@ -1,24 +1,25 @@
-"""Is the backward pass the derivative of the forward pass? Asked of any layer or model.
+"""Checks that a backward pass is the derivative of its forward pass, for any layer or model.
 
-    from . import gradcheck
+    from tinylstm import gradcheck
     print(gradcheck(layer, x))
 
     python -m tinylstm.gradcheck lstm                     the same, from the command line
     python -m tinylstm.gradcheck my_layer.py:MyLayer
 
-Three methods:
+There are three methods:
 
 complex      f(x + ih) = f(x) + ih f'(x) + O(h^2) for an analytic f, so Im f(x + ih) / h is the
-             derivative, with no subtraction and hence no cancellation; h = 1e-20 leaves no error
-             but rounding (W. Squire and G. Trapp, SIAM Review 40(1), 1998). All layers here take
-             complex numbers. One forward pass for each number.
-central      (f(x + h) - f(x - h)) / 2h, where complex numbers cannot go: float kernels, abs, max.
-             About ten digits in float64, three in float32. Two forward passes for each number.
-directional  the same along one random direction through all arrays at once: two forward passes for
-             a model of any size, and two more for each array if they disagree.
+             derivative. Nothing is subtracted, so nothing cancels: with h = 1e-20 the only error
+             is rounding (W. Squire and G. Trapp, SIAM Review 40(1), 1998). All layers here accept
+             complex numbers. Costs one forward pass per number.
+central      (f(x + h) - f(x - h)) / 2h, for code that cannot take complex numbers: float kernels,
+             abs, max. About ten digits in float64, three in float32. Two forward passes per number.
+directional  central differences along one random direction through all arrays at once: two forward
+             passes for a model of any size, and two more per array if the gradients disagree.
 
-What the inputs are decides what a check can see: parameters, biases and initial states are drawn at
-random, and gradients flow into every output and into the final states. problem.py holds that.
+The inputs decide which mistakes a check can see. So parameters, biases and initial states are
+random, and gradients flow into every output and into the final states (problem.py).
+Next: ../data.py.
 """
 
 from collections.abc import Callable, Iterator
@@ -48,15 +49,16 @@ def gradcheck(
     method: str = "complex",
     training: bool = True,
 ) -> Report:
-    """Compare every gradient of a built layer, or of a model, with what the forward pass says.
+    """Compare every gradient of a built layer or model with the numerical derivative.
 
     net: a model, or anything with `params`, `initial_state`, `forward` and `backward` as in
-    layers/base.py. x: (T, B) ids or (T, B, D). targets and loss: as for training; without them the
-    check uses a random linear function of the outputs. tolerance: of the largest error, relative to
-    the largest gradient in the array, or a tenth of the largest in all (the output's included) if
-    that is more; by default 1e-12, or what the method can see.
-    training: whether dropout drops and batch normalization measures.
-    The net itself is left alone: a copy gets random parameters and states.
+    layers/base.py. x: (T, B) ids or (T, B, D). targets and loss: as in training; without them the
+    check uses a random linear function of the outputs. tolerance: limit on the largest error,
+    relative to the largest gradient in the array, or to a tenth of the largest gradient anywhere
+    (the output's included) if that is more; by default 1e-12, or the method's own accuracy.
+    training: whether dropout and batch normalization work as in training.
+    The net is not changed: a copy gets random parameters and states. Raises ValueError if there is
+    nothing to check or a gradient has the wrong shape.
 
     >>> from tinylstm.layers import LSTM
     >>> model = Sequential([LSTM(3, return_sequences=True)], input_size=2)
@@ -73,7 +75,7 @@ def gradcheck(
 
 
 def complex_step(problem: Problem, tolerance: float) -> list[Row]:
-    """A row for each array, each entry moved by an imaginary 1e-20."""
+    """One row per array; each entry is moved by an imaginary 1e-20."""
 
     def derivative(array: ndarray, index: tuple[int, ...]) -> float:
         with moved(array, index, 1j * COMPLEX_STEP):
@@ -83,7 +85,7 @@ def complex_step(problem: Problem, tolerance: float) -> list[Row]:
 
 
 def central_differences(problem: Problem, tolerance: float) -> list[Row]:
-    """A row for each array, each entry moved up and down."""
+    """One row per array; each entry is moved up and down."""
     h = float(np.cbrt(problem.precision))
 
     def derivative(array: ndarray, index: tuple[int, ...]) -> float:
@@ -91,13 +93,13 @@ def central_differences(problem: Problem, tolerance: float) -> list[Row]:
             up = problem.value()
         with moved(array, index, -h) as below:
             down = problem.value()
-        return float(up - down) / float(above - below)  # as far as it really moved
+        return float(up - down) / float(above - below)  # the step after rounding
 
     return entrywise(problem, derivative)
 
 
 def directional(problem: Problem, tolerance: float) -> list[Row]:
-    """One row for all arrays together; if it is wrong, one more for each, to say where."""
+    """One row for all arrays together; if that is wrong, also one per array, to find the place."""
     arrays = problem.gradients()
     every = along(problem, "all arrays", arrays)
     if every.error <= tolerance:
@@ -105,7 +107,7 @@ def directional(problem: Problem, tolerance: float) -> list[Row]:
     return [every, *(along(problem, entry[0], [entry]) for entry in arrays)]
 
 
-# name: (the function, the default tolerance from the precision of the numbers)
+# name: (the method, its default tolerance for a type with that machine epsilon)
 Method = tuple[Callable[[Problem, float], list[Row]], Callable[[float], float]]
 METHODS: dict[str, Method] = {
     "complex": (complex_step, lambda precision: 1e-12),
@@ -116,7 +118,7 @@ METHODS: dict[str, Method] = {
 
 @contextmanager
 def moved(array: ndarray, index: tuple[int, ...], step: complex) -> Iterator[Any]:
-    """In the block, array[index] is moved by `step`; gives the number that it really became."""
+    """Add `step` to array[index] inside the block; yields the new value, after rounding."""
     value = array[index]
     array[index] = value + step
     try:
@@ -128,16 +130,16 @@ def moved(array: ndarray, index: tuple[int, ...], step: complex) -> Iterator[Any
 def entrywise(
     problem: Problem, derivative: Callable[[ndarray, tuple[int, ...]], float]
 ) -> list[Row]:
-    """A row for each array, from a function that finds the derivative by one of its entries."""
+    """One row per array, from a function that computes the derivative with respect to one entry."""
     found = []
     for name, array, gradient in problem.gradients():
         numeric = np.empty(array.shape)
         for index in np.ndindex(*array.shape):
             numeric[index] = derivative(array, index)
         found.append((name, gradient.real.astype(float), numeric))
-    # relative to the largest in the array; where that is itself little more than rounding (a bias
-    # before batch normalization, a saturated gate: 1 - h^2 has the digits of 1), to a tenth of the
-    # largest of all, with those that flow in
+    # errors are relative to the array's largest gradient. If that is mostly rounding itself (a bias
+    # before batch normalization, a saturated gate: 1 - h^2 is as exact as 1), they are relative to
+    # a tenth of the largest gradient anywhere, incoming ones included
     floor = max([0.1 * biggest(numeric) for _, _, numeric in found] + [0.1 * problem.inflow, 1e-30])
     return [compare(name, g, numeric, max(biggest(numeric), floor)) for name, g, numeric in found]
 
@@ -148,7 +150,7 @@ def biggest(array: ndarray) -> float:
 
 
 def compare(name: str, gradient: ndarray, numeric: ndarray, scale: float) -> Row:
-    """The row for one array, given what backward and what the check say."""
+    """The row for one array: backward's gradient against the numerical one."""
     errors = np.abs(gradient - numeric) / scale
     order = np.argsort(np.where(np.isnan(errors), np.inf, errors), axis=None)[::-1]
     worst = []
@@ -159,7 +161,7 @@ def compare(name: str, gradient: ndarray, numeric: ndarray, scale: float) -> Row
 
 
 def along(problem: Problem, name: str, arrays: list[tuple[str, ndarray, ndarray]]) -> Row:
-    """The row for the derivative along one random direction through some arrays."""
+    """The row for the derivative along one random direction through the given arrays."""
     rng = np.random.default_rng(problem.seed + 1)
     size = sum(array.size for _, array, _ in arrays)
     h = float(np.cbrt(problem.precision)) / size**0.25

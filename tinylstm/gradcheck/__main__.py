@@ -1,6 +1,6 @@
-"""`python -m tinylstm.gradcheck NAME`: check a layer or a net of ours, or yours, or a model file.
+"""Check the gradients of a layer, of a net, of your own class, or of a model file.
 
-Exits with 0 if every gradient is right, 1 if one is wrong, 2 if there was nothing to check.
+Exits with 0 if every gradient is right, 1 if one is wrong, 2 if the check could not run.
 """
 
 import argparse
@@ -20,12 +20,12 @@ from tinylstm.layers import LAYERS, LSTM, Bidirectional, Dense, Embedding, TiedD
 from tinylstm.losses import CategoricalCrossentropy
 from tinylstm.model import Sequential
 
-# what a layer is made with where the command line says nothing else
+# constructor arguments that the command line does not set
 DEFAULTS: dict[str, Any] = {"units": 3, "vocabulary": 5, "rate": 0.5, "activation": "tanh"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Run the command; returns its exit status."""
     options = parser().parse_args(arguments)
     try:
         report = check(options)
@@ -37,25 +37,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The parser of the command line."""
     names = ", ".join([*sorted(name.lower() for name in LAYERS if name != "TiedDense"), *NETS])
     line = argparse.ArgumentParser(prog="gradcheck", description=__doc__)
-    line.add_argument("net", help=f"{names}; FILE.py:CLASS of your own; or a model in a .npz file")
+    line.add_argument("net", help=f"{names}; your own FILE.py:CLASS; or a model's .npz file")
     line.add_argument("settings", nargs="*", help="constructor arguments: units=4 activation=relu")
-    line.add_argument("--method", choices=sorted(METHODS), help="default: complex; of a file: "
-                      "directional")  # fmt: skip
-    line.add_argument("--input-size", type=int, default=3, help="features of the input")
-    line.add_argument("--steps", type=int, default=4, help="steps of the input")
-    line.add_argument("--batch", type=int, default=2, help="sequences of the input")
+    line.add_argument("--method", choices=sorted(METHODS), help="default: complex; for a "
+                      "model file: directional")  # fmt: skip
+    line.add_argument("--input-size", type=int, default=3, help="D, features (default 3)")
+    line.add_argument("--steps", type=int, default=4, help="T, steps (default 4)")
+    line.add_argument("--batch", type=int, default=2, help="B, sequences (default 2)")
     line.add_argument("--dtype", default="float64", choices=("float32", "float64"))
-    line.add_argument("--tolerance", type=float, help="of the largest relative error")
+    line.add_argument("--tolerance", type=float, help="largest allowed relative error")
     line.add_argument("--seed", type=int, default=0)
-    line.add_argument("--inference", action="store_true", help="as in use: no dropout")
+    line.add_argument("--inference", action="store_true", help="check without dropout")
     return line
 
 
 def check(options: argparse.Namespace) -> Report:
-    """Make the net and an input for it, and check it."""
+    """Build the net and an input for it, and check it."""
     settings = dict(setting(text) for text in options.settings)
     rng = np.random.default_rng(options.seed)
     targets = loss = None
@@ -90,7 +90,7 @@ NETS: dict[str, Any] = {
 
 
 def input_for(net: Any, options: argparse.Namespace, rng: np.random.Generator) -> np.ndarray:
-    """Ids for a net that begins with a vocabulary, else numbers."""
+    """Random ids if the first layer has a vocabulary, else random numbers."""
     first = net.layers[0] if isinstance(net, Sequential) else net
     if vocabulary := getattr(first, "vocabulary", None):
         return rng.integers(vocabulary, size=(options.steps, options.batch))
@@ -99,7 +99,7 @@ def input_for(net: Any, options: argparse.Namespace, rng: np.random.Generator) -
 
 
 def maker(name: str) -> Any:
-    """The class called `lstm`, or `file.py:Class`."""
+    """The class named `lstm` or `file.py:Class`. Raises ValueError if there is none."""
     known = {kind.lower(): LAYERS[kind] for kind in LAYERS}
     if name in known:
         return known[name]
@@ -108,16 +108,16 @@ def maker(name: str) -> Any:
         raise ValueError(f"no {name!r}: use FILE.py:CLASS or one of {sorted([*known, *NETS])}")
     spec = importlib.util.spec_from_file_location(Path(file).stem, file)
     if spec is None or spec.loader is None:
-        raise ValueError(f"{file} is no Python file")
+        raise ValueError(f"{file} is not a Python file: use FILE.py:CLASS")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not hasattr(module, attribute):
-        raise ValueError(f"{file} has no {attribute}")
+        raise ValueError(f"{file} does not define {attribute}: use FILE.py:CLASS")
     return getattr(module, attribute)
 
 
 def made(make: Any, settings: dict[str, Any]) -> Any:
-    """Call a class with the settings, and with defaults for what it cannot do without."""
+    """Call a class with the settings, and with defaults for its other required arguments."""
     if make is Bidirectional:
         return Bidirectional(LSTM(**{"units": DEFAULTS["units"], **settings}))
     required = [
@@ -128,14 +128,14 @@ def made(make: Any, settings: dict[str, Any]) -> Any:
     try:
         return make(**{**{name: DEFAULTS[name] for name in required}, **settings})
     except TypeError as error:
-        raise ValueError(f"{make.__name__} cannot be made: {error}: add name=value") from error
+        raise ValueError(f"{make.__name__} cannot be built: {error}: add name=value") from error
 
 
 def setting(text: str) -> tuple[str, Any]:
-    """`units=4` as ("units", 4); what is not JSON is a string."""
+    """Parse `units=4` into ("units", 4); a value that is not JSON stays a string."""
     name, equals, value = text.partition("=")
     if not equals:
-        raise ValueError(f"{text!r} is no setting: write name=value")
+        raise ValueError(f"{text!r} is not a setting: write name=value")
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""What a check differentiates: the loss as a function of parameters, input and initial states."""
+"""The function that a check differentiates: the loss, of parameters, input and initial states."""
 
 import copy
 from collections.abc import Iterator
@@ -14,7 +14,8 @@ from ..model import Sequential
 class Problem:
     """A copy of a net with random parameters and states, an input, and a loss.
 
-    in_complex: whether everything is complex; otherwise it has the type of the net's parameters.
+    in_complex: use complex numbers throughout; otherwise the type of the net's parameters.
+    Raises ValueError if only one of targets and loss is given.
     """
 
     def __init__(
@@ -28,16 +29,16 @@ class Problem:
         in_complex: bool,
     ):
         if (targets is None) != (loss is None):
-            raise ValueError("gradcheck wants targets and loss together, or neither")
+            raise ValueError("gradcheck needs targets and loss, or neither: pass both")
         rng = np.random.default_rng(seed)
         self.net, kind = model_copy(net, in_complex)
         self.precision = float(np.finfo(kind).eps)
         self.x = np.array(x, kind) if np.asarray(x).dtype.kind in "fc" else np.asarray(x)
         self.targets, self.loss, self.seed, self.training = targets, loss, seed, training
-        self.inflow = 0.0  # the largest gradient that backward begins with
+        self.inflow = 0.0  # the largest gradient that flows into backward
         for array in self.net.params.values():
-            # not small, so that every path counts; but a large net with large weights is chaos, of
-            # which no finite difference tells anything
+            # not too small, or some paths would not count; not too large, or a big net would be too
+            # nonlinear for finite differences
             rows = array.shape[0] if array.ndim > 1 else 1
             array[...] = min(0.5, rows**-0.5) * rng.standard_normal(array.shape)
         self.states = [
@@ -52,14 +53,14 @@ class Problem:
         ]
 
     def forward(self) -> tuple[ndarray, list[Any], list[Any]]:
-        """The net's forward pass, with the same dropout every time."""
+        """The net's forward pass, with the same dropout mask every time."""
         rng = np.random.default_rng(self.seed) if self.training else None
         return self.net.forward(self.x, self.states, rng)
 
     def value(self) -> Any:
-        """The loss, or the random linear function, plus one of the final states."""
+        """The loss (or random linear function) of the outputs, plus one of the final states."""
         y, states, _ = self.forward()
-        double = np.result_type(y.dtype, np.float64)  # the sum shall not be what loses digits
+        double = np.result_type(y.dtype, np.float64)  # so that the sum loses no digits
         if self.loss is None:
             total = (y.astype(double) * self.dy).sum()
         else:
@@ -70,20 +71,20 @@ class Problem:
         return total
 
     def gradients(self) -> list[tuple[str, ndarray, ndarray]]:
-        """Name, array and gradient according to backward: parameters, input, initial states."""
+        """Name, array and backward's gradient, for parameters, input and initial states."""
         found = list(self.backward())
         if not found:
-            raise ValueError("nothing to check: no parameters, no states, and an input of ids")
+            raise ValueError("nothing to check: no parameters, no states, and the input is ids")
         for name, array, gradient in found:
             if np.shape(gradient) != array.shape:
                 raise ValueError(
                     f"backward gives {name} a gradient of shape {np.shape(gradient)}, "
-                    f"but {name} is {array.shape}"
+                    f"but {name} has shape {array.shape}"
                 )
         return found
 
     def backward(self) -> Iterator[tuple[str, ndarray, ndarray]]:
-        """The same, one after the other."""
+        """Yields those of `gradients`, unchecked."""
         y, _, caches = self.forward()
         dy = self.dy
         if self.loss is not None:
@@ -102,10 +103,10 @@ class Problem:
 
 
 def model_copy(net: Any, in_complex: bool) -> tuple[Sequential, np.dtype]:
-    """A copy of the net, and the type of its numbers; a single layer becomes a model of one.
+    """A copy of the net and the type of its numbers; a single layer becomes a one-layer model.
 
-    deepcopy puts the complex array in the place of the real one wherever the net refers to it, so
-    weights that are shared stay shared.
+    deepcopy replaces each real array by its complex copy wherever the net refers to it, so shared
+    weights stay shared.
     """
     layers = net.layers if isinstance(net, Sequential) else [net]
     arrays = [array for layer in layers for array in layer.params.values()]

@@ -1,4 +1,4 @@
-"""What a check found, as data and as a table."""
+"""The result of a check, as data and as a table."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Entry:
-    """One number of an array: where, and what the backward pass and the check say of it."""
+    """One entry of an array: its index, backward's gradient and the numerical one."""
 
     index: tuple[int, ...]
     backward: float
@@ -16,9 +16,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Row:
-    """One array: its name, shape, its largest error relative to its largest gradient, and the three
-    entries that are worst.
-    """
+    """One array: its name and shape, its largest relative error, and its three worst entries."""
 
     name: str
     shape: tuple[int, ...]
@@ -28,7 +26,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """`print` it for a table; `ok` says whether every error is within the tolerance.
+    """All rows. `print` shows a table; `ok` says whether every error is within the tolerance.
 
     >>> row = Row("lstm_1.b", (8,), 0.5, (Entry((3,), 0.1, 0.2),))
     >>> print(Report([row], 1e-12))
@@ -43,7 +41,7 @@ class Report:
 
     @property
     def error(self) -> float:
-        """The largest of the rows' errors (NaN if there is one)."""
+        """The largest error of all rows; NaN if any is NaN."""
         return float(np.max([row.error for row in self.rows], initial=0.0))
 
     @property
