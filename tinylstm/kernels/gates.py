@@ -1,8 +1,9 @@
-"""The cell's maths on one row of the batch: four gates, the new cell and output, and their reverse.
+"""The LSTM cell on one row of the batch, forward and backward: four gates, new cell and output.
 
-Why this is fast: all of a unit's numbers are read once, kept in vector registers, and written once;
-the five nonlinearities cost one exponential and one division each, on W units at a time.
+Why this is fast: each number of a unit is read once, kept in a vector register and written once.
+The five nonlinearities cost one exponential and one division each, for W units at a time.
 The formulas are those of `functional.lstm_cell_forward` and `lstm_cell_backward`, line by line.
+Next: tiles.py.
 """
 
 import functools
@@ -19,7 +20,7 @@ from .vectors import Array, Vector, exp, for_each, lanes, sigmoid, tanh, wide, w
 
 
 def _arrays(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]:
-    """The arguments, those that are arrays as `Array`."""
+    """The arguments, with arrays wrapped in `Array`."""
     return [
         Array(context, builder, kind, value) if isinstance(kind, types.Array) else value
         for kind, value in zip(signature.args, args, strict=True)
@@ -28,7 +29,7 @@ def _arrays(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]:
 
 @intrinsic
 def cell_forward(typing, z, z0, bias, c_prev, p0, c, c0, h, h0, n):  # type: ignore[no-untyped-def]
-    """z[z0:][:4n] + bias becomes the gates i f g o; writes c[c0:][:n], h[h0:][:n]; n = H units."""
+    """Replaces z[z0:][:4n] + bias by the gates i f g o; writes c[c0:][:n], h[h0:][:n]; n is H."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         z, z0, bias, c_prev, p0, c, c0, h, h0, n = _arrays(context, builder, signature, args)
@@ -58,7 +59,7 @@ def cell_forward(typing, z, z0, bias, c_prev, p0, c, c0, h, h0, n):  # type: ign
 def cell_backward(  # type: ignore[no-untyped-def]
     typing, dh, dh0, dout, o0, dc, dc0, gates, g0, c, c0, c_prev, p0, dz, dz0, db, n
 ):
-    """dz[dz0:][:4n] from dh + dout and dc, which becomes dc_prev; adds dz to db[:4n]."""
+    """Writes dz[dz0:][:4n] from dh + dout and dc; overwrites dc by dc_prev; adds dz to db[:4n]."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         (dh, dh0, dout, o0, dc, dc0, gates, g0, c, c0, c_prev, p0, dz, dz0, db, n) = _arrays(
@@ -97,7 +98,7 @@ def cell_backward(  # type: ignore[no-untyped-def]
 
 @intrinsic
 def to_panels(typing, z, z0, n, P, p0, p_n):  # type: ignore[no-untyped-def]
-    """Row z[z0:][:n] becomes a row of panels: its first 2 W numbers at P[p0], p_n on the next."""
+    """Copies row z[z0:][:n] into panels: 2 W numbers to P[p0:], the next 2 W to P[p0 + p_n:]."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         z, z0, n, P, p0, p_n = _arrays(context, builder, signature, args)
@@ -116,7 +117,7 @@ def to_panels(typing, z, z0, n, P, p0, p_n):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def exp_minus(typing, x, x0, m, y, y0, n):  # type: ignore[no-untyped-def]
-    """y[y0:][:n] = exp(x[x0:][:n] - m), where m is at least every x."""
+    """y[y0:][:n] = exp(x[x0:][:n] - m), for an m that no x exceeds."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         x, x0, m, y, y0, n = _arrays(context, builder, signature, args)
@@ -136,13 +137,13 @@ def exp_minus(typing, x, x0, m, y, y0, n):  # type: ignore[no-untyped-def]
 
 
 def _reduction(start: float, combine: Callable[[Vector, Vector], Vector]) -> Any:
-    """The intrinsic that combines x[x0:][:n] to one number, W lanes side by side and then those."""
+    """An intrinsic that reduces x[x0:][:n] to one number: in W parallel lanes, then across them."""
 
     @intrinsic
     def reduce(typing, x, x0, n):  # type: ignore[no-untyped-def]
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             x, x0, n = _arrays(context, builder, signature, args)
-            places: dict[int, Any] = {}  # of the result so far, for each width of `for_each`
+            places: dict[int, Any] = {}  # the result so far, for each width of `for_each`
             for w in widths(lanes(signature.args[0].dtype)):
                 first = ir.Constant(ir.VectorType(x.element, w), [start] * w)
                 places[w] = cgutils.alloca_once_value(builder, first)
@@ -162,5 +163,5 @@ def _reduction(start: float, combine: Callable[[Vector, Vector], Vector]) -> Any
     return reduce
 
 
-largest = _reduction(-math.inf, lambda a, b: a.larger(b))  # of numbers without a NaN
+largest = _reduction(-math.inf, lambda a, b: a.larger(b))  # if no number is NaN
 total_of = _reduction(0.0, lambda a, b: a + b)

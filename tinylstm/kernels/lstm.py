@@ -1,9 +1,9 @@
 """The LSTM over a sequence, forward and backward: fast twins of those in functional.py.
 
-Why this is fast: weights are packed once for all steps; a step's products, gates and outputs follow
-each other while its numbers are still in the cache; no step waits for another thread, because each
-thread runs a slice of the batch of its own (parallel.py). dz is stored in the panels that the
-weights' gradients, two products over all steps at the end, read it in.
+Why this is fast: weights are packed once for all steps. A step computes its products, gates and
+outputs while its numbers are still in the cache. Threads never synchronise inside the recurrence:
+each runs its own slice of the batch (parallel.py). dz is written straight into panels, the layout
+that the weights' gradients, two products over all steps at the end, need. Next: elementwise.py.
 
     t ->    x[t] Wx  +  h[t] Wh  ->  z  ->  gates  ->  c[t+1], h[t+1]        forward
     <- t    dh, dc  ->  dz  ->  dz Wh' (the next dh),  dz Wx' (dx[t]),  dz to its panels
@@ -30,14 +30,14 @@ from .vectors import wide as panel_width
 def _forward(  # type: ignore[no-untyped-def]
     x, h, h_in, c, gates, WxP, WhP, b, mask, T, B, D, H, row, wide
 ):
-    """All steps. Flat arrays; h and c hold T + 1 states, the first given; h_in is h or h * mask.
+    """All steps, on flat arrays. h and c hold T + 1 states, the first given; h_in is h or h * mask.
 
-    row: numbers from one row of gates to the next.
+    row: the distance between rows of gates, in numbers.
     """
     n, chunk = 4 * H, max(1, BLOCK_M // B)
     for t in range(T):
         z, now, then = t * B * row, t * B * H, (t + 1) * B * H
-        if t % chunk == 0:  # x Wx does not wait for h, and many rows at once cost less
+        if t % chunk == 0:  # x Wx needs no h, and many rows at once are cheaper
             M = min(chunk, T - t) * B
             product(x, t * B * D, D, 1, WxP, 0, D * wide, wide, M, D, n, gates, z, row, False, x)
         for i in range(len(mask)):
@@ -53,10 +53,10 @@ def _backward(  # type: ignore[no-untyped-def]
     dout, dh, dc, x, h_in, c, gates, WxT, WhT, mask, dx, dz, dzP, S, dW, db,
     T, B, D, H, row, dz_row, wide
 ):  # fmt: skip
-    """All steps in reverse; dh and dc (B, H) are overwritten and end as the initial state's.
+    """All steps in reverse. dh and dc (B, H) are overwritten; at the end they are those of h0, c0.
 
-    dz: room for BLOCK_M // B steps, (steps, B, dz_row). dzP: all of dz in panels. S: for
-    `product`. dW (D + H, dz_row): the gradients of Wx and Wh. row, dz_row: from row to row.
+    dz: buffer for BLOCK_M // B steps, (steps, B, dz_row). dzP: all of dz in panels. S: buffer for
+    `product`. dW (D + H, dz_row): the gradients of Wx and Wh. row, dz_row: distances of rows.
     """
     n, chunk, panels = 4 * H, max(1, BLOCK_M // B), T * B * wide  # numbers in a panel of dzP
     for t in range(T - 1, -1, -1):
@@ -79,15 +79,15 @@ def _backward(  # type: ignore[no-untyped-def]
 
 
 def row_length(n: int, dtype: Any) -> int:
-    """Where the next of many rows of n numbers begins: not at a multiple of 512 bytes.
+    """The distance between rows of n numbers, padded if it would be a multiple of 512 bytes.
 
-    Rows that lie a power of two apart share a few places in the cache and drive each other out.
+    Rows a power of two apart map to the same few cache sets and evict each other from the cache.
     """
     return n + panel_width(dtype) if n * dtype.itemsize % 512 == 0 else n
 
 
 def flat_rows(a: ndarray) -> tuple[ndarray, int]:
-    """a (T, B, n) as one flat piece of memory, and the numbers from one row of it to the next."""
+    """a (T, B, n) as a flat array, and the distance between its rows in numbers."""
     T, B, n = a.shape
     row = a.strides[1] // a.itemsize
     if a.strides[2] != a.itemsize or a.strides[0] != B * a.strides[1]:
@@ -95,16 +95,16 @@ def flat_rows(a: ndarray) -> tuple[ndarray, int]:
     return as_strided(a, ((T * B - 1) * row + n,), (a.itemsize,)), row
 
 
-_frozen: dict[int, dict[bool, Future]] = {}  # id of a weight: its panels, as it is or transposed
+_frozen: dict[int, dict[bool, Future]] = {}  # id of a weight: {transposed: its panels}
 
 
 @contextmanager
 def frozen_weights(weights: Iterable[ndarray]) -> Iterator[None]:
-    """While the block lasts these do not change, so that each is packed once, for all threads.
+    """A block in which the weights must not change, so each is packed once, for all threads.
 
-    What is packed is forgotten at the end. For the shards of a step, and for composing.
+    The packed copies are dropped at the end. Used for the shards of a step, and for composing.
     """
-    new = {id(W): W for W in weights if id(W) not in _frozen}  # held, so that no id is used again
+    new = {id(W): W for W in weights if id(W) not in _frozen}  # holds W, so no id is reused
     _frozen.update((key, {}) for key in new)
     try:
         yield
@@ -114,16 +114,16 @@ def frozen_weights(weights: Iterable[ndarray]) -> Iterator[None]:
 
 
 def packed(*weights: ndarray, transposed: bool = False) -> list[ndarray]:
-    """The weights, or their transposes, in panels; threads that want the same share the work."""
+    """The weights, or their transposes, in panels; threads that need the same one share it."""
     panels = []
     for W in weights:
         begun = _frozen.get(id(W), {})
         if transposed not in begun:
             mine = Future[ndarray]()
-            if begun.setdefault(transposed, mine) is mine:  # and no other thread was faster
+            if begun.setdefault(transposed, mine) is mine:  # no other thread was first
                 try:
                     mine.set_result(pack_panels(W, transposed))
-                except BaseException as error:  # whoever waits for it must hear
+                except BaseException as error:  # threads that wait for it raise it too
                     mine.set_exception(error)
         panels.append(begun[transposed])
     return [future.result() for future in panels]
@@ -196,5 +196,5 @@ def lstm_backward(
 
 
 def flat_mask(mask: ndarray | None, dtype: Any) -> ndarray:
-    """The mask in one flat piece; empty if there is none."""
+    """The mask as a flat array; empty for None."""
     return np.empty(0, dtype) if mask is None else np.ascontiguousarray(mask).ravel()

@@ -1,9 +1,10 @@
-"""Memory that is used again: arrays whose buffer goes back to a shelf when nobody holds them.
+"""A memory pool: an array's buffer returns to a shelf when its last reference is gone.
 
-Why this is fast: the system hands out large arrays page by page, and zeroes each page at its first
-touch; a training step that asks for the same half gigabyte anew would spend a tenth of its time on
-that. Buffers here are taken and given back by reference counting alone: a cache that goes out
-of scope after `backward` serves the next step. Each thread has shelves of its own.
+Why this is fast: the system provides a large array page by page and zeroes each page at its first
+access. A training step that allocated its half gigabyte anew would spend a tenth of its time on
+that. Reference counting alone moves buffers to and from the shelves: the buffers of a cache that
+goes out of scope after `backward` serve the next step. Each thread has its own shelves.
+Next: ../parallel.py.
 """
 
 import mmap
@@ -23,12 +24,12 @@ _obtained = 0
 
 
 def obtained() -> int:
-    """Bytes that all threads have ever taken from the system: constant in the steady state."""
+    """Bytes allocated from the system by all threads so far: constant after the first steps."""
     return _obtained
 
 
 class Block:
-    """A buffer that returns to its shelf when the last array made of it is gone."""
+    """A buffer that returns to its shelf when the last array on it is deleted."""
 
     def __init__(self, memory: ndarray, shelf: list[ndarray], shape: tuple[int, ...], dtype: Any):
         self.memory, self.shelf = memory, shelf
@@ -44,11 +45,10 @@ class Block:
 
 
 def empty(shape: tuple[int, ...], dtype: Any, shared: bool = False) -> ndarray:
-    """An array like np.empty's, from the shelf where there is one of that size.
+    """An uninitialised array, from a shelf if a buffer of that size is free.
 
-    shared: from shelves of all threads, for what any of them may make.
-
-    Small ones, up to 16 KB, are np.empty's own: the system is quick with those.
+    shared: use the shelves common to all threads, for arrays that any thread may allocate. Arrays
+    up to 16 KB come from np.empty: the system is fast for those.
 
     >>> first = empty((200, 300), np.float32)
     >>> place = first.ctypes.data
@@ -70,7 +70,7 @@ def empty(shape: tuple[int, ...], dtype: Any, shared: bool = False) -> ndarray:
 
 
 def memory_of(size: int) -> ndarray:
-    """`size` bytes that begin at a cache line; large ones on huge pages, where Linux has them."""
+    """Allocate `size` bytes, aligned to a cache line; large ones on Linux's huge pages."""
     global _obtained
     with _lock:
         _obtained += size

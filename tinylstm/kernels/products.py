@@ -1,9 +1,9 @@
-"""Packing, and the walk over the tiles: any C (M, N) = or += A (M, K) B (K, N), on one thread.
+"""The whole matrix product, from packing and tiles: C (M, N) = or += A (M, K) B (K, N), one thread.
 
-Why this is fast: B is in panels, read from front to back; K is cut so that a block of a
-panel stays in the nearest cache while all rows of A pass it, and M so that those rows stay in
-the second. A row of A is read where it stands; a transposed A is laid into strips first, since
-walking down its columns would touch a memory page at every other step.
+Why this is fast: B is in panels, which are read sequentially. K is split so that a block of a panel
+stays in the L1 cache while all rows of A use it, and M so that those rows stay in L2. A row-major A
+is read in place; a transposed A is first copied into strips, because walking down its columns would
+touch a new memory page at every other step. Next: lstm.py.
 """
 
 import numpy as np
@@ -11,13 +11,13 @@ from numba import njit
 
 from .tiles import ROWS_A, column, share
 
-BLOCK_K = 1024  # x WIDE columns: 128 KB in float32 with AVX-512
-BLOCK_M = 192  # a multiple of every tile's rows; x BLOCK_K: three quarters of a megabyte
+BLOCK_K = 1024  # times WIDE columns: 128 KB in float32 with AVX-512
+BLOCK_M = 192  # a multiple of every tile's rows; times BLOCK_K: 768 KB
 
 
 @njit(nogil=True, cache=True)
 def pack(B, b0, b_k, b_n, K, N, wide, P, p0):  # type: ignore[no-untyped-def]
-    """B (K, N), with strides b_k and b_n, into panels P[p][k][wide], the last padded with 0."""
+    """Packs B (K, N), with strides b_k and b_n, into panels P[p][k][wide], padded with zeros."""
     for n0 in range(0, N, wide):
         n = min(wide, N - n0)
         start = p0 + n0 * K
@@ -37,13 +37,13 @@ def pack(B, b0, b_k, b_n, K, N, wide, P, p0):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def strips(A, a0, a_k, M, K, S):  # type: ignore[no-untyped-def]
-    """A transposed A, (K, M) in memory, into strips S[m][k][ROWS_A]; the last may be narrower."""
+    """Copies a transposed A, (K, M) in memory, to strips S[m][k][ROWS_A]; the last can be thinner."""
     for k in range(K):
         for m0 in range(0, M, ROWS_A):
             m, start = min(ROWS_A, M - m0), a0 + k * a_k + m0
             to = m0 * K + k * m
             if m == ROWS_A:
-                for r in range(ROWS_A):  # a length known to the compiler
+                for r in range(ROWS_A):  # a length that the compiler knows
                     S[to + r] = A[start + r]
             else:
                 for r in range(m):
@@ -54,10 +54,10 @@ def strips(A, a0, a_k, M, K, S):  # type: ignore[no-untyped-def]
 def product(  # type: ignore[no-untyped-def]
     A, a0, a_row, a_k, P, p0, p_n, wide, M, K, N, C, c0, c_row, add, S
 ):
-    """C (M, N) from A (M, K), at a0 with strides a_row and a_k, and panels P, p_n numbers apart.
+    """C (M, N) = A B, or += with `add`; A (M, K) starts at a0, B is in panels P, p_n numbers apart.
 
-    One of the strides of A is 1. add: whether C's old values count. What the last panel has beyond
-    N is not written. S: room for BLOCK_M x BLOCK_K numbers, used only where a_row is 1.
+    a_row, a_k: the strides of A; one of them is 1. Columns of the last panel beyond N are not
+    written. S: buffer of BLOCK_M x BLOCK_K numbers, used only if a_row is 1.
     """
     edge = np.empty((min(M, BLOCK_M) if N % wide else 0) * wide, C.dtype)
     for k0 in range(0, max(K, 1), BLOCK_K):

@@ -1,11 +1,11 @@
 """The matrix product: C (M, N) += A (M, K) B (K, N), from a tile of C that stays in registers.
 
-Why this is fast: a tile of ROWS x WIDE numbers of C stays in vector registers while k runs; each k
-costs two vector loads from B and ROWS broadcasts from A, and feeds 2 * ROWS multiply-adds, so that
-the multiply-add units, and not memory, set the pace. B is packed into column panels that are read
-from front to back, a weight matrix once for all steps of a sequence; BLAS packs it at every call.
-A panel that comes from afar keeps the first tile waiting and nobody after it; so all tiles of a
-panel share the work of fetching the next, one cache line at each k.
+Why this is fast: a tile of ROWS x WIDE numbers of C stays in vector registers while k runs. Each k
+costs two vector loads from B and ROWS broadcasts from A for 2 * ROWS multiply-adds, so that
+multiply-adds, not memory, are the bottleneck. B is packed into column panels that are read
+sequentially; a weight matrix is packed once for all steps of a sequence, where BLAS packs it at
+every call. A panel that is not yet cached delays only the first tile that uses it; so all tiles of
+a panel prefetch parts of the next, one cache line at each k.
 
          B: a panel of WIDE columns, [k][WIDE]        AVX-512:  WIDE = 2 x 16 floats, up to 12 rows
                | | | | | | | |                        AVX2:     WIDE = 2 x  8, up to  6
@@ -14,7 +14,7 @@ panel share the work of fetching the next, one cache line at each k.
     --------  |  registers    |
     --------  +---------------+
 
-Next: products.py, which packs and walks the tiles.
+Next: products.py, which packs B and runs over all tiles.
 """
 
 from typing import Any
@@ -26,12 +26,12 @@ from numba.extending import intrinsic
 
 from .vectors import BYTES, I64, VECTORS, Array, Vector, lanes
 
-AHEAD = 24  # steps of k by which B is fetched into the nearest cache in advance
+AHEAD = 24  # steps of k by which B is prefetched into L1
 LINE = 64  # bytes in a cache line
 
 
 def _tile(rows: int) -> Any:
-    """The tile for a number of rows, as an intrinsic: k runs inside."""
+    """The intrinsic that computes a tile of that many rows, over all k."""
 
     @intrinsic
     def tile(typing, A, a0, a_row, a_k, B, b0, b_k, K, C, c0, c_row, add, next_b):  # type: ignore[no-untyped-def]
@@ -53,7 +53,7 @@ def _emit_tile(
 ) -> None:  # fmt: skip
     """C[c0 + r c_row + j] (+)= sum over k of A[a0 + r a_row + k a_k] B[b0 + k b_k + j].
 
-    Meanwhile K cache lines from B[next_b] on are asked for.
+    Meanwhile K cache lines from B[next_b] on are prefetched.
     """
     columns = [ir.Constant(I64, v * w) for v in range(VECTORS)]
     row_starts = [builder.add(c0, builder.mul(c_row, ir.Constant(I64, r))) for r in range(rows)]
@@ -105,7 +105,7 @@ def _emit_tile(
                                 if way is adding else total)  # fmt: skip
 
 
-# How the rows of C are dealt out: as many of the largest tiles as fit, then one of each other
+# Rows of C are covered by as many of the largest tiles as fit, then at most one of each other
 SIZES = (6, 4, 2, 1, 1) if BYTES == 32 else (12, 8, 4, 2, 1)  # AVX2 has 16 registers, others 32
 ROWS_A, ROWS_B, ROWS_C, ROWS_D, _ = SIZES
 tile_a, tile_b, tile_c, tile_d, tile_1 = (_tile(rows) for rows in SIZES)
@@ -113,7 +113,7 @@ tile_a, tile_b, tile_c, tile_d, tile_1 = (_tile(rows) for rows in SIZES)
 
 @njit(nogil=True, cache=True)
 def share(m, K, B, b_k):  # type: ignore[no-untyped-def]
-    """Where in the next panel the tile at row m begins to fetch: where the one above it ends."""
+    """The offset in the next panel at which the tile at row m starts to prefetch."""
     return min(m // ROWS_A * LINE // B.itemsize, b_k) * K
 
 
@@ -121,7 +121,7 @@ def share(m, K, B, b_k):  # type: ignore[no-untyped-def]
 def column(  # type: ignore[no-untyped-def]
     A, a0, a_row, a_k, B, b0, b_k, M, K, C, c0, c_row, add, next_b
 ):
-    """All rows of C in one panel: (M, K) times (K, WIDE). next_b: where the next one begins."""
+    """All rows of C in one panel: (M, K) times (K, WIDE). next_b: the start of the next panel."""
     m = 0
     while M - m >= ROWS_A:
         nb = next_b + share(m, K, B, b_k)

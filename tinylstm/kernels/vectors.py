@@ -1,9 +1,9 @@
-"""The vector unit, by hand: values of W lanes with operators, emitted as LLVM code inside Numba.
+"""Explicit vector code: values of W lanes with operators, emitted as LLVM code inside Numba.
 
-Why this is fast: Numba's loops leave it to the compiler whether, and how wide, to use the vector
-registers; it picks half of AVX-512's width and gives up on loops with a call in them. Here each
-operation is one instruction on W lanes by construction, and a whole gate stays in registers.
-Nothing is specific to a processor: LLVM splits vectors that the machine lacks.
+Why this is fast: in a Numba loop, the compiler decides whether to use vector registers, and how
+wide. It uses half of AVX-512's width, and does not vectorise loops that contain a call. Here each
+operation is always one instruction on W lanes, and a whole gate stays in registers.
+Nothing is specific to a processor: LLVM splits vectors that are too wide for the machine.
 
 `Vector` reads like the textbook: `f * c + i * g`. Next: gates.py, which uses it.
 """
@@ -25,7 +25,7 @@ I64 = ir.IntType(64)
 def vector_bytes() -> int:
     """Bytes in a vector register: 64 with AVX-512, 32 with AVX2, else 16 (NEON, SSE).
 
-    The environment variable TINYLSTM_VECTOR_BYTES overrides it, for tests of the other tiles.
+    The environment variable TINYLSTM_VECTOR_BYTES overrides it, to test the other tiles.
     """
     asked = os.environ.get("TINYLSTM_VECTOR_BYTES")
     if asked:
@@ -35,24 +35,24 @@ def vector_bytes() -> int:
 
 
 BYTES = vector_bytes()
-VECTORS = 2  # side by side in a tile
+VECTORS = 2  # vectors across a tile
 
 
 @functools.cache
 def lanes(dtype: Any) -> int:
-    """W: numbers of a NumPy or Numba dtype in one vector register."""
+    """W, how many numbers of a NumPy or Numba dtype fit one vector register."""
     return BYTES // {"float32": 4, "float64": 8}[str(dtype)]
 
 
 def wide(dtype: Any) -> int:
-    """Columns in a panel of a packed matrix: those of a tile of the matrix product."""
+    """The number of columns in a panel of a packed matrix, and in a tile."""
     return VECTORS * lanes(dtype)
 
 
 class Vector:
-    """W floating-point numbers in a register, while code is being emitted.
+    """W floating-point numbers in a register, at the time of code generation.
 
-    Python numbers are broadcast. `a.fma(b, c)` is a * b + c, rounded once.
+    Operators emit instructions; Python numbers are broadcast. `a.fma(b, c)` rounds a * b + c once.
     """
 
     def __init__(self, builder: ir.IRBuilder, value: ir.Value):
@@ -60,17 +60,17 @@ class Vector:
 
     @property
     def bits(self) -> int:
-        """32 or 64: the size of one number."""
+        """Bits in one number: 32 or 64."""
         return 32 if isinstance(self.type.element, ir.FloatType) else 64
 
     def lift(self, other: "Vector | float") -> ir.Value:
-        """The LLVM value of another vector, or of a constant in every lane."""
+        """The LLVM value of another vector, or of a constant that is broadcast."""
         if isinstance(other, Vector):
             return other.value
         return ir.Constant(self.type, [float(other)] * self.type.count)
 
     def wrap(self, value: ir.Value) -> "Vector":
-        """A Vector of this builder."""
+        """A Vector with this builder."""
         return Vector(self.builder, value)
 
     def __add__(self, other: "Vector | float") -> "Vector":
@@ -91,7 +91,7 @@ class Vector:
     __radd__, __rmul__ = __add__, __mul__
 
     def call(self, name: str, *others: "Vector | float") -> "Vector":
-        """An LLVM intrinsic on vectors, such as fma, fabs, copysign, rint."""
+        """Call an LLVM intrinsic on vectors, such as fma, fabs, copysign, rint."""
         values = [self.value, *(self.lift(other) for other in others)]
         kind = ir.FunctionType(self.type, [self.type] * len(values))
         full = f"llvm.{name}.v{self.type.count}f{self.bits}"
@@ -103,26 +103,26 @@ class Vector:
         return self.call("fma", factor, addend)
 
     def at_most(self, limit: float) -> "Vector":
-        """The smaller of each lane and `limit`; a NaN stays one."""
+        """The smaller of each lane and `limit`; NaN stays NaN."""
         return self.choose(">", limit)
 
     def at_least(self, limit: float) -> "Vector":
-        """The larger of each lane and `limit`; a NaN stays one."""
+        """The larger of each lane and `limit`; NaN stays NaN."""
         return self.choose("<", limit)
 
     def choose(self, comparison: str, limit: float) -> "Vector":
-        """`limit` where the comparison with it is true, else the lane itself."""
+        """`limit` in lanes where the comparison with it is true, else the lane."""
         bound = self.lift(limit)
         beyond = self.builder.fcmp_ordered(comparison, self.value, bound)
         return self.wrap(self.builder.select(beyond, bound, self.value))
 
     def larger(self, other: "Vector") -> "Vector":
-        """The larger in each lane; `other` where either is a NaN."""
+        """The larger number in each lane; `other` if either is NaN."""
         more = self.builder.fcmp_ordered(">", self.value, other.value)
         return self.wrap(self.builder.select(more, self.value, other.value))
 
     def each_lane(self) -> "list[Vector]":
-        """The lanes, as single numbers that have the same operators."""
+        """The lanes as scalars with the same operators."""
         number = ir.IntType(32)
         return [
             self.wrap(self.builder.extract_element(self.value, ir.Constant(number, lane)))
@@ -130,7 +130,7 @@ class Vector:
         ]
 
     def power_of_two(self) -> "Vector":
-        """2**self for whole numbers: the exponent field is written directly."""
+        """2**self for integers: writes the exponent bits directly."""
         mantissa = 23 if self.bits == 32 else 52
         bias = 127 if self.bits == 32 else 1023
         whole = ir.VectorType(ir.IntType(self.bits), self.type.count)
@@ -145,8 +145,8 @@ class Vector:
 def expm1_parts(x: Vector) -> tuple[Vector, Vector]:
     """s and p with exp(x) = s (1 + p): s = 2**k, p = expm1(r), x = k ln 2 + r, |r| <= ln 2 / 2.
 
-    p by its Taylor series, up to the power whose term is below rounding: r**7 / 7! in float32,
-    r**13 / 13! in float64. x must lie within the exponents of the format.
+    p is a Taylor series up to the term below rounding: r**7 / 7! in float32, r**13 / 13! in
+    float64. 2**k must be in the range of the format.
     """
     last = 7 if x.bits == 32 else 13
     high = 0.693359375 if x.bits == 32 else float.fromhex("0x1.62e42feep-1")
@@ -161,7 +161,7 @@ def expm1_parts(x: Vector) -> tuple[Vector, Vector]:
 
 
 def exp(x: Vector) -> Vector:
-    """exp(x) for x <= 0; what would be smaller than the smallest normal number is that number."""
+    """exp(x) for x <= 0; no smaller than exp(-87) in float32, exp(-708) in float64."""
     s, p = expm1_parts(x.at_least(-87.0 if x.bits == 32 else -708.0))
     return s.fma(p, s)
 
@@ -180,7 +180,7 @@ def sigmoid(x: Vector) -> Vector:
 
 
 class Array:
-    """A one-dimensional Numba array in emitted code: loads and stores at element offsets."""
+    """A one-dimensional Numba array in generated code: loads and stores at element offsets."""
 
     def __init__(self, context: Any, builder: ir.IRBuilder, kind: Any, value: Any):
         self.builder = builder
@@ -189,26 +189,26 @@ class Array:
         self.align = 4 if kind.dtype == types.float32 else 8
 
     def pointer(self, offset: ir.Value, width: int) -> ir.Value:
-        """Where `width` numbers from `offset` on begin."""
+        """The address of `width` numbers from `offset` on."""
         place = self.builder.gep(self.data, [offset])
         return self.builder.bitcast(place, ir.VectorType(self.element, width).as_pointer())
 
     def load(self, offset: ir.Value, width: int) -> Vector:
-        """`width` numbers from `offset` on."""
+        """Load `width` numbers from `offset` on."""
         return Vector(
             self.builder, self.builder.load(self.pointer(offset, width), align=self.align)
         )
 
     def prefetch(self, offset: ir.Value, for_writing: bool = False, nearest: bool = True) -> None:
-        """Ask for the cache line at `offset`, which may lie beyond the end.
+        """Prefetch the cache line at `offset`, which may lie beyond the end.
 
-        nearest: into the nearest cache, else into the second.
+        nearest: into the L1 cache, else into L2.
         """
         byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
         place = self.builder.bitcast(self.builder.gep(self.data, [offset]), byte)
         kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
         fetch = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
-        # read or write, 3 is the nearest cache and 2 the next, data and not code
+        # read or write; 3 for L1, 2 for L2; data, not code
         flags = (int(for_writing), 3 if nearest else 2, 1)
         self.builder.call(fetch, [place, *(ir.Constant(i32, flag) for flag in flags)])
 
@@ -218,7 +218,7 @@ class Array:
         self.builder.store(vector.value, place, align=self.align)
 
     def broadcast(self, offset: ir.Value, width: int) -> Vector:
-        """The number at `offset`, in every lane."""
+        """Load the number at `offset` into every lane."""
         number = self.builder.load(self.builder.gep(self.data, [offset]))
         kind = ir.VectorType(self.element, width)
         empty = ir.Constant(kind, ir.Undefined)
@@ -228,12 +228,12 @@ class Array:
 
 
 def widths(width: int) -> list[int]:
-    """The widths in which `for_each` covers any n."""
+    """The vector widths that `for_each` uses, widest first."""
     return sorted({width, min(width, 4), 1}, reverse=True)
 
 
 def for_each(builder: ir.IRBuilder, n: ir.Value, width: int, body: Callable[..., None]) -> None:
-    """Emit a loop over n numbers: `body(offset, width)` on whole vectors, then on 4, then on 1."""
+    """Emit loops over n numbers: `body(offset, width)` for full vectors, then for 4, then for 1."""
     start: ir.Value = ir.Constant(I64, 0)
     for w in widths(width):
         stop = builder.mul(builder.sdiv(n, ir.Constant(I64, w)), ir.Constant(I64, w))
