@@ -1,5 +1,5 @@
-/* The page: draws takes, plays them with Tone.js, shows what the net thought. No framework.
-   `data` is what tinylstm/page/data.py wrote. Times are quarter notes until they reach Tone. */
+/* The page: draws the takes, plays them with Tone.js, shows gates and cells. No framework.
+   `data` comes from tinylstm/page/data.py. Times are in quarter notes until they reach Tone. */
 "use strict";
 
 const data = JSON.parse(document.getElementById("data").textContent);
@@ -7,7 +7,7 @@ const $ = (id) => document.getElementById(id);
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const ROLL = 260, INSIDE = 190, DRUMS = 128;
 const state = { take: 0, unit: 0, sounded: [], ready: false, playing: false, paused: 0 };
-window.tinylstm = { data, state };  // for tests, and for the curious
+window.tinylstm = { data, state };  // for tests and for the console
 
 // Drawing
 
@@ -15,7 +15,7 @@ function end(take) {
   return Math.max(...take.notes.map(([onset, duration]) => onset + duration));
 }
 
-function scale() {  // pixels a quarter note: the piece fills the width, but is never cramped
+function scale() {  // pixels per quarter note: the piece fills the width, or scrolls
   const quarters = end(data.takes[state.take]);
   const width = Math.max($("scroller").clientWidth, Math.min(quarters * 14, 15000));
   return width / quarters;
@@ -102,7 +102,7 @@ function drawLoss() {
   const low = Math.min(...all) - 0.1, high = Math.max(...all) + 0.1, W = 460, H = 240;
   const x = (n) => 40 + n / Math.max(rows.length - 1, 1) * (W - 130);
   const y = (v) => 10 + (high - v) / (high - low) * (H - 40);
-  let svg = `<svg viewBox="0 0 ${W} ${H}" role="img" aria-label="Loss by epoch">`;
+  let svg = `<svg viewBox="0 0 ${W} ${H}" role="img" aria-label="Loss per epoch">`;
   svg += `<path d="M40 10V${H - 30}H${W - 90}" fill="none" stroke="${css("--line")}"/>`;
   for (const value of [low, (low + high) / 2, high]) {
     svg += `<text x="36" y="${y(value) + 4}" text-anchor="end">${value.toFixed(2)}</text>`;
@@ -129,7 +129,7 @@ function drawLoss() {
 
 // Sound
 
-const VOICES = {  // by General MIDI family; what is not named sounds like the first
+const VOICES = {  // by General MIDI program; other programs sound like the piano
   piano: [[0, 8], { oscillator: { type: "fmtriangle", modulationIndex: 1.2, harmonicity: 2 },
     envelope: { attack: 0.004, decay: 1.1, sustain: 0.12, release: 0.5 } }],
   organ: [[16, 24], { oscillator: { type: "fatsine", count: 3, spread: 8 },
@@ -182,7 +182,7 @@ async function prepareSound() {
   schedule();
 }
 
-function position() {  // of what is heard now
+function position() {  // the quarter note that is heard now
   const transport = Tone.getTransport();
   if (!state.playing) return state.paused;
   return Math.max(transport.getTicksAtTime(Tone.immediate()) / transport.PPQ, state.paused);
@@ -239,11 +239,11 @@ function setVolume() {
 function setTempo() {
   const bpm = Number($("tempo").value);
   Tone.getTransport().bpm.value = bpm;
-  $("bpm").textContent = `${bpm} a minute`;
+  $("bpm").textContent = `${bpm} bpm`;
   show();
 }
 
-// What the reader does
+// Controls
 
 function clock(quarters) {
   const seconds = Math.floor(quarters * 60 / Number($("tempo").value));
