@@ -1,11 +1,10 @@
-"""Memory against the size of the corpus: a hundred thousand simulated files, and fewer.
+"""Memory as a function of corpus size: up to a hundred thousand simulated files.
 
     python benchmarks/corpus_memory.py [FILES ...]
 
-Parsed files are put into the cache as the parser would put them, for MIDI files that are empty but
-for their number. A new process then loads each corpus from the cache and draws one epoch of
-batches, or 200. Its peak memory is printed; pages that the system maps from disk and can drop at
-any time do not count.
+The script writes stub MIDI files and puts simulated parsed files into the cache for them, in the
+parser's format. A new process then loads each corpus from the cache and reads one epoch of batches,
+at most 200. Its peak memory is printed, without memory-mapped pages, which the system can drop.
 """
 
 import os
@@ -19,7 +18,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (1_000, 10_000, 100_000)
-LENGTH = 2_000  # tokens a piece
+LENGTH = 2_000  # tokens per piece
 
 LOAD = """
 import sys, threading, time
@@ -27,7 +26,7 @@ from pathlib import Path
 from tinylstm.data import Streams
 from tinylstm.music import load_corpus
 
-def memory():  # MB that are the process's own
+def memory():  # MB of the process, without mapped files
     lines = Path("/proc/self/status").read_text().splitlines()
     values = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Rss")}
     return int(values["RssAnon"]) / 1024
@@ -60,7 +59,7 @@ print(f"{build_peak:11.0f} {peak:11.0f}")
 
 
 def simulate(count: int, folder: Path) -> None:
-    """Write files without music, and put pieces of plausible lengths into the cache for them."""
+    """Write files without music, and put pieces of realistic lengths into the cache for them."""
     from tinylstm.music import EventTokenizer
     from tinylstm.music.corpus.cache import ParsedFiles, file_digest
     from tinylstm.music.corpus.duplicates import SIZE
@@ -82,7 +81,7 @@ def simulate(count: int, folder: Path) -> None:
 
 
 def main() -> None:
-    """One line for each size."""
+    """Print one line per size."""
     sys.path.insert(0, str(ROOT))
     sizes = [int(size) for size in sys.argv[1:]] or SIZES
     print("   files       tokens   MB disk   s build    s open MB building MB training")

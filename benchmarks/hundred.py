@@ -1,11 +1,13 @@
-"""A hundred pieces beside human ones: stuck? copied? natural? One command, docs/hundred.md.
+"""Compare a hundred composed pieces with human ones; writes docs/hundred.md.
 
     python benchmarks/hundred.py                                  trains both networks first
     python benchmarks/hundred.py --default out/model.npz --article out-article/model.npz
     python benchmarks/hundred.py --pieces 10 --out /tmp/ten.md    a quick look
     python benchmarks/hundred.py --only temperatures              how the default was chosen
 
-The default preset with its own sampling, and for contrast the article's preset with argmax.
+Are pieces stuck in a cycle? Copied from the training set? Are their statistics like those of human
+pieces? Tests the default preset with its own sampling and, for contrast, the 2017 tutorial's preset
+(`article`) with argmax.
 """
 
 import argparse
@@ -21,7 +23,7 @@ from tinylstm.files import replacing
 from tinylstm.music.evaluation.compare import Excerpt, Judge
 
 HERE = Path(__file__).resolve().parent
-AT_ONCE = 25  # columns of one state
+AT_ONCE = 25  # pieces composed in one batch
 PARTS = ("default", "article", "temperatures")
 
 
@@ -29,20 +31,20 @@ def arguments() -> argparse.Namespace:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     add = parser.add_argument
-    add("--default", type=Path, default=Path("out/hundred/default.npz"), help="its checkpoint")
-    add("--article", type=Path, default=Path("out/hundred/article.npz"), help="its checkpoint")
-    add("--article-epochs", type=int, default=1, help="if it is to be trained (default 1)")
-    add("--midi", type=Path, default=HERE.parent / "midi_songs", help="the music")
+    add("--default", type=Path, default=Path("out/hundred/default.npz"), help="checkpoint")
+    add("--article", type=Path, default=Path("out/hundred/article.npz"), help="checkpoint")
+    add("--article-epochs", type=int, default=1, help="epochs if it must be trained (default 1)")
+    add("--midi", type=Path, default=HERE.parent / "midi_songs", help="folder of music")
     add("--pieces", type=int, default=100)
-    add("--only", choices=PARTS, help="leave the others as the file has them")
+    add("--only", choices=PARTS, help="compute this part, keep the others")
     add("--temperatures", type=float, nargs="+", default=[0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0])
-    add("--length", type=int, default=500, help="notes, or the article's tokens")
+    add("--length", type=int, default=500, help="notes; for article, tokens")
     add("--out", type=Path, default=HERE.parent / "docs" / "hundred.md")
     return parser.parse_args()
 
 
 def train(midi: Path, path: Path, name: str = "default", epochs: int | None = None) -> None:
-    """Train a preset on a folder, into the checkpoint `path`."""
+    """Train a preset on a folder; writes the checkpoint `path`."""
     preset = tl.PRESETS[name]
     tokenizer = music.tokenizer_for(preset)
     corpus = music.load_corpus(midi, tokenizer, transpositions=preset.transpositions)
@@ -51,7 +53,7 @@ def train(midi: Path, path: Path, name: str = "default", epochs: int | None = No
 
 
 class Composer:
-    """A checkpoint, and the judges of the music that it was trained on."""
+    """A checkpoint, and judges made from the music that it was trained on."""
 
     def __init__(self, path: Path, args: argparse.Namespace):
         self.checkpoint = tl.load_checkpoint(path)
@@ -65,7 +67,7 @@ class Composer:
 
 
 def compose_and_judge(composer: Composer, sampling: music.Sampling | None) -> dict[str, Any]:
-    """What so many pieces come to, beside human ones."""
+    """Compose the pieces and compare them with human ones; returns plain data."""
     checkpoint, preset, length = composer.checkpoint, composer.preset, composer.length
     held_out, everyone = composer.held_out, composer.everyone
     judged, begin = [], time.perf_counter()
@@ -91,13 +93,13 @@ def compose_and_judge(composer: Composer, sampling: music.Sampling | None) -> di
 
 
 def section(found: dict[str, Any]) -> str:
-    """The table of one preset, in Markdown."""
+    """The results of one preset, in Markdown."""
     few, all_of_them = found["held_out"], found["everyone"]
     said = {k: v for k, v in found["sampling"].items() if k == "temperature" or v not in (0, 1)}
     trained = "Less than one epoch (the training was interrupted)"
     if found["epochs"]:
         epochs = "1 epoch" if found["epochs"] == 1 else f"{found['epochs']} epochs"
-        trained = f"{epochs}, validation loss {found['val_loss']:.3f} nats a token"
+        trained = f"{epochs}, validation loss {found['val_loss']:.3f} nats per token"
     text = (
         f"## {few['pieces']} pieces of the preset `{found['preset']}`\n\n"
         f"{trained}; "
@@ -130,7 +132,7 @@ def section(found: dict[str, Any]) -> str:
 
 
 def sweep(composer: Composer, at: list[float]) -> list[dict[str, Any]]:
-    """The same pieces at each temperature: what is inside, stuck and copied."""
+    """Compose and compare the same seeds at each temperature; returns a row for each."""
     rows = []
     for temperature in at:
         found = compose_and_judge(composer, music.Sampling(temperature))
@@ -151,10 +153,10 @@ def sweep(composer: Composer, at: list[float]) -> list[dict[str, Any]]:
 
 
 def temperatures(rows: list[dict[str, Any]]) -> str:
-    """The sweep, in Markdown."""
+    """The table of the temperatures, in Markdown."""
     text = (
-        "## The temperature\n\nHow many of the medians lie inside, at each temperature of the "
-        "preset `default`, and what its longest copies are.\n\n| temperature | inside, held out "
+        "## The temperature\n\nFor each temperature of the preset `default`: how many medians are "
+        "inside, and the longest copied passages, in notes.\n\n| temperature | inside, held out "
         "| inside, each in turn | stuck | copied in any key | copied exactly | outside, each in "
         "turn |\n|---|---|---|---|---|---|---|\n"
     )
@@ -167,16 +169,16 @@ def temperatures(rows: list[dict[str, Any]]) -> str:
     return text
 
 
-HEAD = """# A hundred pieces beside human ones
+HEAD = """# A hundred pieces compared with human ones
 
 Written by `python benchmarks/hundred.py`; all numbers are in [hundred.json](hundred.json).
 
 "Ours" is the median of the composed pieces. Human pieces are cut into excerpts of the same length.
-*Held out* are the pieces of the validation set, which the network has not seen: few. *Each in turn*
-are all pieces of the corpus, each compared with the others (less its near-duplicates) as if it had
-been held out: many, and the better estimate of what human music is like. *Inside* says in which of
-the two our median lies in the middle half. What the figures are: `tinylstm/music/metrics.py` and
-`copying.py`.
+*Held out* are the pieces of the validation set, which the network has not seen; there are few.
+*Each in turn* are all pieces of the corpus, each compared with all others except its
+near-duplicates, as if it were held out; there are many, so this estimates human music better.
+*Inside* says for which of the two our median lies in the middle half. The figures are defined in
+`tinylstm/music/evaluation/statistics.py` and `copies.py`.
 
 """
 

@@ -1,8 +1,8 @@
-"""How long it takes to read a folder: cold, warm, and as music21's own loop does it.
+"""Seconds to read a folder of MIDI files: cold, warm, and with a plain music21 loop.
 
     python benchmarks/parse.py [DIR]
 
-Each is a new process, so imports count; the cold one begins with an empty cache.
+Each runs in a new process, so imports count. The cold run starts with an empty cache.
 """
 
 import os
@@ -45,7 +45,7 @@ print(f"{files} files, {pitches} pitches")
 
 
 def timed(name: str, code: str, folder: Path, cache: Path) -> float:
-    """Seconds that a new Python needs for `code`, which is a file as spawned processes want it."""
+    """Seconds for `code` in a new Python; run from a file, because spawned processes import it."""
     script = cache / "script.py"
     script.write_text(code)
     environment = {**os.environ, "TINYLSTM_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
@@ -58,7 +58,7 @@ def timed(name: str, code: str, folder: Path, cache: Path) -> float:
 
 
 def main() -> None:
-    """Run the three, in this order, and print how they compare."""
+    """Run all three and print how they compare."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "midi_songs"
     with tempfile.TemporaryDirectory() as cache:
         cold = timed("tinylstm, cold, two processes", OURS, folder, Path(cache))

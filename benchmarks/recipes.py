@@ -1,13 +1,14 @@
-"""Recipes against time: the held-out cross-entropy after 15 seconds, a minute, three, ten.
+"""Held-out cross-entropy after 15 seconds to 10 minutes of training, for several settings.
 
-    python benchmarks/recipes.py --midi FOLDER                 all recipes, article's alphabet
-    python benchmarks/recipes.py --midi midi_songs --tokenizer events      those of the presets
-    python benchmarks/recipes.py --midi FOLDER --recipes long --resume     stopped runs go on
+    python benchmarks/recipes.py --midi FOLDER                 all, with the article tokenizer
+    python benchmarks/recipes.py --midi midi_songs --tokenizer events      with the presets' own
+    python benchmarks/recipes.py --midi FOLDER --recipes long --resume     resume stopped runs
 
-Every tenth piece of the sorted folder (index 3, 13, 23, ...) is held out, whole. A target that no
-training piece has is left out. The time is that of training alone, without the judging of epochs.
-The article's recipe is judged every 16 batches, on 2,048 windows of the same pieces.
-Unlike the main job, near-duplicates are not kept together, so that the split is easy to repeat.
+Every tenth piece of the sorted folder (index 3, 13, 23, ...) is held out, whole. Targets that occur
+in no training piece are ignored. The time is that of training alone, without validation.
+The 2017 tutorial's settings (`article`) are validated every 16 batches, on 2,048 windows of the
+same pieces. Unlike in the default training run, near-duplicates may be on both sides of the split,
+which makes it easy to reproduce.
 """
 
 import argparse
@@ -31,10 +32,10 @@ MARKS = (15, 60, 120, 180, 300, 600)  # seconds
 
 @dataclass(frozen=True)
 class Recipe:
-    """Embedding, LSTM layers with dropout, and logits; Adam with a cosine over so many epochs.
+    """One row of the table: Embedding, two LSTM layers with dropout, logits; Adam, cosine schedule.
 
-    tied: the logits are made with the embedding's table, behind a Dense where the widths differ.
-    ema: the momentum of the weights' moving averages.
+    tied: the logits use the embedding's table, after a Dense layer if the widths differ.
+    ema: the momentum of the weights' moving averages, if any.
     """
 
     units: int
@@ -64,7 +65,7 @@ EVENTS = {
 
 @dataclass
 class Corpus:
-    """Training and validation tokens, and the tables of the other keys."""
+    """Training and validation tokens, and the transposition tables."""
 
     train: tl.Tokens
     held_out: tl.Tokens
@@ -94,12 +95,12 @@ def load(folder: Path, tokenizer: Tokenizer) -> Corpus:
 
 
 def starts(pieces: list[ndarray]) -> ndarray:
-    """Where each piece begins when all are laid end to end."""
+    """The index where each piece begins in the concatenated pieces."""
     return np.cumsum([0, *map(len, pieces)])[:-1]
 
 
 class Portions:
-    """Epochs of a few batches, of data whose own epochs take long."""
+    """Splits the long epochs of some data into short ones of a few batches."""
 
     def __init__(self, data: tl.Windows, batches: int):
         self.data, self.batches = data, batches
@@ -113,7 +114,7 @@ class Portions:
 
 
 def ours(r: Recipe, corpus: Corpus, seed: int) -> dict[str, Any]:
-    """What `fit` is to be told for a recipe."""
+    """The arguments of `fit` for one recipe."""
     V = corpus.keys.shape[1]
     table = tl.Embedding(V, r.embedding)
     layers: list[tl.Layer] = [table, tl.Dropout(r.input_dropout)]
@@ -133,7 +134,7 @@ def ours(r: Recipe, corpus: Corpus, seed: int) -> dict[str, Any]:
 
 
 def articles(corpus: Corpus, seed: int) -> dict[str, Any]:
-    """The same for the article's recipe, judged every few batches, until the last mark."""
+    """The same for the 2017 tutorial's preset, validated every few batches, up to the last mark."""
     preset = tl.PRESETS["article"]
     return {
         "model": tl.Sequential(preset.layers(corpus.keys.shape[1]), seed=seed),
@@ -146,7 +147,7 @@ def articles(corpus: Corpus, seed: int) -> dict[str, Any]:
 
 
 def train(name: str, corpus: Corpus, out: Path, resume: bool, seed: int) -> tl.History:
-    """The history of one recipe."""
+    """Train one recipe; returns its history."""
     path = out / f"{name}-{seed}.npz"
     recipes = RECIPES | EVENTS
     told = articles(corpus, seed) if name == "article" else ours(recipes[name], corpus, seed)
@@ -160,7 +161,7 @@ def train(name: str, corpus: Corpus, out: Path, resume: bool, seed: int) -> tl.H
 
 
 def table_row(history: tl.History) -> str:
-    """The validation loss at the end of the last epoch before each mark, then the best of all."""
+    """The validation loss after the last epoch before each mark, then the best one."""
     seconds = np.cumsum([entry["seconds"] for entry in history])
     cells = []
     for mark in MARKS:
@@ -178,7 +179,7 @@ def main() -> None:
     parser.add_argument("--midi", type=Path, required=True)
     parser.add_argument("--tokenizer", choices=["article", "events"], default="article")
     known = [*RECIPES, "article", *EVENTS]
-    parser.add_argument("--recipes", nargs="+", choices=known, help="by default the alphabet's own")
+    parser.add_argument("--recipes", nargs="+", choices=known, help="default: the tokenizer's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("out/recipes"))
@@ -191,7 +192,7 @@ def main() -> None:
     rows = {}
     for name in args.recipes or (EVENTS if events else [*RECIPES, "article"]):
         rows[name] = table_row(train(name, corpus, args.out, args.resume, args.seed))
-    print(f"{'nats a token after':>20}" + "  ".join(f"{mark:>4} s" for mark in MARKS) + "    best")
+    print("nats per token after" + "  ".join(f"{mark:>4} s" for mark in MARKS) + "    best")
     for name, row in rows.items():
         print(f"{name:>18}  {row}")
 

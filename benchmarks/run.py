@@ -1,13 +1,13 @@
-"""How fast: each row is measured in turns with its peers, in one run; medians and ratios.
+"""Speed compared with the frameworks: medians and ratios, measured in alternation.
 
     python benchmarks/run.py                        every row (about ten minutes)
     python benchmarks/run.py train_step compose     some rows
     python benchmarks/run.py --json figures.json
 
-A row is a workload (peers/workloads.py). Each peer runs it in a process of its own, one step at a
-time, in turn with the others, while the rest sleep. `share` is the part of the machine's
-multiply-add peak, measured in the same round, that our step reaches. Peers: PyTorch, Keras on
-TensorFlow and on JAX, and our own textbook path; one that is not installed is left out by name.
+A row is a workload (peers/workloads.py). Each peer runs it in its own process; the peers take
+turns, one step at a time. `share` is our step's share of the machine's multiply-add peak, measured
+in the same round. Peers: PyTorch, Keras on TensorFlow and on JAX, and our own textbook path. A peer
+that is not installed is skipped, with a message.
 """
 
 import argparse
@@ -32,11 +32,11 @@ PACKAGES = {
     "keras-tensorflow": ["keras", "tensorflow"],
     "keras-jax": ["keras", "jax"],
 }
-PAUSE = 0.05  # seconds for another process's spinning threads to fall asleep
+PAUSE = 0.05  # seconds until another process's spinning threads sleep
 
 
 class Runner:
-    """A process that runs one workload by one peer, a step for each line that it is sent."""
+    """A process that runs one workload with one peer, one step per line that it receives."""
 
     def __init__(self, peer: str, row: str):
         command = [sys.executable, str(HERE / "peers" / "worker.py"), peer, row]
@@ -56,7 +56,7 @@ class Runner:
         return self.process.stdout.readline().strip()
 
     def ask(self, word: str) -> float:
-        """Send a word, and return the number that comes back."""
+        """Send a word; returns the number in the answer."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{word}\n")
         self.process.stdin.flush()
@@ -68,19 +68,19 @@ class Runner:
 
 
 def installed(peer: str) -> bool:
-    """Whether all packages of a peer are there."""
+    """Whether all packages of a peer are installed."""
     return all(importlib.util.find_spec(name) for name in PACKAGES.get(peer, []))
 
 
 def measure(row: str, work: Workload, limits: Runner, rounds: int) -> list[dict[str, object]]:
-    """One row of the table for each peer: every round runs each peer's step once, in turn.
+    """One row of the table per peer; every round runs one step of each peer.
 
-    The machine's peak takes its turn too: the clock moves from one second to the next.
+    Every round also measures the machine's peak, because the clock frequency changes all the time.
     """
     peers = [peer for peer in work.peers if installed(peer)]
     for peer in work.peers:
         if peer not in peers:
-            print(f"{row}: {peer} is not installed, left out", file=sys.stderr)
+            print(f"{row}: {peer} is not installed, skipped", file=sys.stderr)
     runners = {peer: Runner(peer, row) for peer in ["ours", *peers]}
     seconds: dict[str, list[float]] = {peer: [] for peer in runners}
     peaks: list[float] = []
@@ -122,7 +122,7 @@ def measure(row: str, work: Workload, limits: Runner, rounds: int) -> list[dict[
 
 
 def startup() -> list[dict[str, object]]:
-    """Seconds to import, and to the end of the first training step: nothing compiled, and after."""
+    """Seconds to import, and to the end of the first training step (cold and warm cache)."""
 
     def run(cache: str) -> tuple[float, float]:
         environment = {**os.environ, "TINYLSTM_CACHE": cache}
@@ -153,7 +153,7 @@ def startup() -> list[dict[str, object]]:
 
 
 def machine() -> str:
-    """One line on the machine and the versions."""
+    """One line with the machine and the versions of the libraries."""
     names = ["numpy", "numba", "torch", "keras", "tensorflow-cpu", "jax"]
     found = []
     for name in names:
@@ -192,11 +192,11 @@ def main() -> None:
     )
     parser.add_argument("rows", nargs="*", help=f"of {' '.join(['limits', *WORKLOADS, 'startup'])}")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--rounds", type=int, default=15, help="steps of each peer (default 15)")
+    parser.add_argument("--rounds", type=int, default=15, help="steps per peer (default 15)")
     args = parser.parse_args()
     unknown = [row for row in args.rows if row not in (*WORKLOADS, "limits", "startup")]
     if unknown:
-        parser.error(f"unknown rows {unknown}: want some of {['limits', *WORKLOADS, 'startup']}")
+        parser.error(f"unknown rows {unknown}: use some of {['limits', *WORKLOADS, 'startup']}")
     rows = [row for row in WORKLOADS if row in args.rows or not args.rows]
 
     print(machine())

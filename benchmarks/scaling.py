@@ -1,11 +1,10 @@
-"""Does training cost more, a token, when the corpus is larger? Ten thousand tokens to ten million.
+"""Training time per token and memory as functions of corpus size, from 10,000 to 10 million tokens.
 
     python benchmarks/scaling.py [TOKENS ...]
 
-Each size is a synthetic corpus on disk, mapped into memory as `load_corpus` maps it, and a new
-process that trains the same small net on the same number of batches from it. Memory is the
-process's own (what the system maps from disk and can drop at any time is not counted where the
-system tells them apart), above what it had before it opened the corpus.
+Each size is a synthetic corpus on disk, memory-mapped as `load_corpus` does. A new process trains
+the same small net on the same number of batches from each. Memory is the increase since before the
+corpus was opened, without memory-mapped pages, which the system can drop.
 """
 
 import os
@@ -18,7 +17,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (10**4, 10**5, 10**6, 10**7)
-PIECE = 2000  # tokens
+PIECE = 2000  # tokens per piece
 
 TRAIN = """
 import sys, time
@@ -27,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import tinylstm as tl
 
-def memory():  # MB that are the process's own
+def memory():  # MB of the process, without mapped files
     lines = Path("/proc/self/status").read_text().splitlines()
     values = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Rss")}
     return int(values["RssAnon"]) / 1024
@@ -49,7 +48,7 @@ V, piece = 240, int(sys.argv[2])
 def net():
     return tl.Sequential([tl.Embedding(V, 64), tl.LSTM(128, return_sequences=True), tl.Dense(V)])
 few = tl.Tokens(np.arange(piece) % V, [0])
-tl.fit(net(), tl.Streams(few, 16, 50), 1)  # compiled before anything is measured
+tl.fit(net(), tl.Streams(few, 16, 50), 1)  # compiles before anything is measured
 before, begin = memory(), time.perf_counter()
 ids = np.memmap(sys.argv[1], "<i2", "r")
 keys = np.array([(np.arange(V) + s) % V for s in range(12)])
@@ -63,9 +62,9 @@ print(f"{len(ids):12,} {opened:10.2f} {1e6 * seconds / tokens:12.1f} {peak.most 
 
 
 def main() -> None:
-    """One line for each size."""
+    """Print one line per size."""
     sizes = [int(float(size)) for size in sys.argv[1:]] or SIZES
-    print("      tokens     s open   us a token     MB more")
+    print("      tokens     s open us per token     MB more")
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "ids"

@@ -1,8 +1,8 @@
-"""What it costs to compare the kernels with their definitions: milliseconds, once in a process.
+"""Milliseconds per process to compare the kernels with their definitions.
 
     python benchmarks/twins.py
 
-Compiled kernels are loaded first, so that the comparison alone is timed.
+The compiled kernels are loaded first, so only the comparison is timed.
 """
 
 import statistics
@@ -20,7 +20,7 @@ RUNS = 5
 
 
 def cost() -> float:
-    """Milliseconds for all that a training step and composing ask in a fresh process."""
+    """Milliseconds for all comparisons of a training step and of composing, in a new process."""
     adam, p = tl.Adam(), np.ones(3, np.float32)
     adam.steps = 1
     adam_step = kernels.OPTIMIZER_STEPS["tinylstm.optimizers.Adam"]
@@ -33,7 +33,7 @@ def cost() -> float:
         make = twins.lstm_problem if sizes else twins.loss_problem
         problems.append((name, getattr(kernels, name), make(name, np.dtype(np.float32), *sizes)))
     for _, kernel, arguments in problems:
-        kernel(*arguments)  # loads what is compiled
+        kernel(*arguments)  # loads the compiled code
     begin = time.perf_counter()
     for name, kernel, arguments in problems:
         difference = twins.function_differs(name, kernel, tuple(arguments))
@@ -47,7 +47,7 @@ def main() -> None:
         print(cost())
         return
     command = [sys.executable, str(Path(__file__)), "once"]
-    subprocess.run(command, check=True, capture_output=True)  # compiles where that is needed
+    subprocess.run(command, check=True, capture_output=True)  # compiles if needed
     times = [float(subprocess.check_output(command)) for _ in range(RUNS)]
     middle, low, high = statistics.median(times), min(times), max(times)
     print(f"all kernels compared with their definitions in {middle:.1f} ms (allowed: 50)")

@@ -1,11 +1,11 @@
-"""The adding problem: two numbers far apart are to be remembered and added (Hochreiter, 1997).
+"""The adding problem: remember two numbers that are far apart, and add them (Hochreiter, 1997).
 
     python examples/adding_problem.py                 an LSTM and a simple recurrent net, T = 100
     python examples/adding_problem.py --steps 200
 
-Each step gives a random number in [0, 1] and a mark, which is 1 at two steps, one in either half,
-else 0. The answer is the sum of the two marked numbers. Who always answers 1 has a mean squared
-error of 0.167; only a net that remembers gets below. Draws both curves. Next: copy_memory.py.
+Each step gives a random number in [0, 1] and a mark, which is 1 at one step in each half and else
+0. The target is the sum of the two marked numbers. Always answering 1 gives a mean squared error of
+0.167; only a net with memory does better. Plots both learning curves. Next: copy_memory.py.
 """
 
 import argparse
@@ -24,7 +24,7 @@ GUESSING = 1 / 6  # the variance of the sum of two uniform numbers
 
 
 class MeanSquaredError(tl.Loss):
-    """The mean of (y - target)^2: all that `fit` asks of a loss."""
+    """The mean of (y - target)^2. `fit` needs these three methods of a loss."""
 
     def count(self, targets: ndarray) -> int:
         return len(targets)
@@ -38,7 +38,7 @@ class MeanSquaredError(tl.Loss):
 
 
 class Sums:
-    """Endless fresh examples: `len` batches an epoch."""
+    """New random examples in every epoch, `len` batches."""
 
     def __init__(self, steps: int, seed: int, batches: int = 100, batch: int = 64):
         self.steps, self.seed, self.batches, self.batch = steps, seed, batches, batch

@@ -1,11 +1,11 @@
-"""Copying: eight symbols, said again after a long silence (Hochreiter, 1997; Arjovsky, 2016).
+"""The copying task: repeat eight symbols after a long pause (Hochreiter, 1997; Arjovsky, 2016).
 
     python examples/copy_memory.py                    a silence of 20 steps
     python examples/copy_memory.py --silence 50 --epochs 60
 
-The input is 8 letters, then silence, then a signal; the answer is silence until the signal, then
-the letters in order. Who has no memory can do no better than guess, ln 8 nats a letter. The picture
-shows what the net's cells hold on their way: letters written in, carried through, and read.
+The input is 8 letters, then silence, then a signal; the target is the letters, in order, after the
+signal. A net without memory can only guess: ln 8 = 2.079 nats per letter. The plot shows the cell
+states over time: the letters are written, kept and read.
 """
 
 import argparse
@@ -22,7 +22,7 @@ BLANK, SIGNAL = LETTERS, LETTERS + 1
 
 
 class Copies:
-    """Endless fresh examples: `len` batches an epoch. Only the answer's letters count."""
+    """New random examples in every epoch, `len` batches. Only the letters of the target count."""
 
     def __init__(self, silence: int, seed: int, batches: int = 100, batch: int = 64):
         self.silence, self.seed, self.batches, self.batch = silence, seed, batches, batch
@@ -47,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--silence", type=int, default=20, help="steps to wait (default 20)")
+    parser.add_argument("--silence", type=int, default=20, help="steps of silence (default 20)")
     parser.add_argument("--units", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=40, help="of 100 batches of 64 (default 40)")
     parser.add_argument("--seed", type=int, default=0)
@@ -81,10 +81,10 @@ def main() -> None:
     cells = caches[1].c[1:, 0]  # (T, H) of the first sequence
     order = np.argsort(np.abs(np.diff(cells, axis=0)).argmax(axis=0), kind="stable")
     axes.imshow(cells[:, order].T, aspect="auto", cmap="RdBu", vmin=-2, vmax=2)
-    axes.set(xlabel="step", ylabel="cell, by the step at which it changes most")
-    axes.set_title(f"{history[-1]['val_loss']:.3f} nats a letter; guessing {np.log(8):.3f}")
+    axes.set(xlabel="step", ylabel="unit, sorted by the step of its largest change")
+    axes.set_title(f"{history[-1]['val_loss']:.3f} nats per letter; guessing {np.log(8):.3f}")
     plots.save(fig, args.out)
-    print(f"{args.out}: what the cells hold")
+    print(f"{args.out}: the cell states")
 
 
 if __name__ == "__main__":

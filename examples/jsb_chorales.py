@@ -1,13 +1,13 @@
-"""Bach's chorales as piano rolls: the benchmark of Boulanger-Lewandowski et al. (2012).
+"""Predict Bach's chorales as piano rolls: the benchmark of Boulanger-Lewandowski et al. (2012).
 
     python examples/jsb_chorales.py --data jsb-chorales-quarter.json              36 units
     python examples/jsb_chorales.py --data FILE --units 200 --dropout 0.5 --rate 0.01 --epochs 100
 
 FILE is JSON with "train", "valid" and "test": lists of pieces, each a list of frames, each a list
-of the MIDI pitches that sound. The net says for each of the piano's 88 keys whether it will be down
-in the next frame; the figure is the negative log-likelihood of a frame, summed over keys, averaged
-over all frames but each piece's first. The epoch is chosen on "valid"; "test" is read once.
-Published for LSTMs: 8.67 (36 units; Chung et al., 2014), 8.45 (2 x 200; Bai et al., 2018).
+of the MIDI pitches that sound. For each of the piano's 88 keys, the net predicts whether it sounds
+in the next frame. The result is the negative log-likelihood per frame in nats: summed over keys,
+averaged over all frames but each piece's first. "valid" selects the epoch; "test" is used once.
+Published results of LSTMs: 8.67 (36 units; Chung et al., 2014), 8.45 (2 x 200; Bai et al., 2018).
 """
 
 import argparse
@@ -27,7 +27,7 @@ Piece = list[list[int]]  # frames of MIDI pitches
 
 
 class FrameLoss(tl.Loss):
-    """Binary cross-entropy summed over keys, for each frame that counts (padding is NaN)."""
+    """Binary cross-entropy per frame, summed over keys; targets of padding are NaN, and ignored."""
 
     def count(self, targets: ndarray) -> int:
         return int((~np.isnan(targets[..., 0])).sum())
@@ -47,8 +47,9 @@ class FrameLoss(tl.Loss):
 
 
 class Rolls:
-    """Batches of whole pieces, padded at their ends, in a new order every epoch; with `transpose`
-    each is moved by -5 to 6 semitones, as far as the keyboard allows.
+    """Batches of whole pieces, padded at the end, in a new order every epoch.
+
+    transpose: shift each piece by a random -5 to 6 semitones.
     """
 
     def __init__(self, pieces: list[Piece], batch: int, seed: int = 0, transpose: bool = False):
@@ -66,7 +67,7 @@ class Rolls:
             if self.transpose:
                 chosen = [
                     np.roll(r, rng.integers(-5, 7), axis=1) for r in chosen
-                ]  # none near edges
+                ]  # no note is near an edge
             T, B = max(map(len, chosen)) - 1, len(chosen)
             x = np.zeros((T, B, KEYS), np.float32)  # (T, B, 88)
             targets = np.full((T, B, KEYS), np.nan, np.float32)  # (T, B, 88)
@@ -76,7 +77,7 @@ class Rolls:
 
 
 def roll(piece: Piece) -> ndarray:
-    """Frames of pitches as ones and zeros (T, 88)."""
+    """A piece as ones and zeros, (T, 88)."""
     keys = np.zeros((len(piece), KEYS), np.float32)
     for t, pitches in enumerate(piece):
         keys[t, [int(pitch) - LOWEST for pitch in pitches]] = 1
@@ -84,7 +85,7 @@ def roll(piece: Piece) -> ndarray:
 
 
 def train(data: dict[str, list[Piece]], args: argparse.Namespace, seed: int) -> tuple[float, float]:
-    """Validation and test figure of one net, of its best epoch on the validation set."""
+    """Train one net; returns validation and test results of its best epoch on "valid"."""
     layers: list[tl.Layer] = [tl.Dropout(args.input_dropout)] if args.input_dropout else []
     for _ in range(args.layers):
         layers += [tl.LSTM(args.units, return_sequences=True), tl.Dropout(args.dropout)]
@@ -125,8 +126,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.02)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=200)
-    parser.add_argument("--transpose", action="store_true", help="another key every time")
-    parser.add_argument("--ema", type=float, help="momentum of averages of the weights, as 0.99")
+    parser.add_argument("--transpose", action="store_true", help="shift to a random key")
+    parser.add_argument("--ema", type=float, help="momentum of the averaged weights, e.g. 0.99")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
     data = json.loads(args.data.read_text())

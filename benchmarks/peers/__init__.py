@@ -1,1 +1,1 @@
-"""The workloads of the benchmark, written once for each library."""
+"""The workloads of the benchmark, one module per library."""

@@ -1,4 +1,4 @@
-"""Keras 3, as the article has it, on the backend that KERAS_BACKEND names."""
+"""Keras 3 as in the 2017 tutorial, on the backend that KERAS_BACKEND names."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from .workloads import CLASSES, Workload
 
 
 def model_of(work: Workload) -> Any:
-    """The article's network."""
+    """The 2017 tutorial's network."""
     net = [L.Input((work.steps, 1))]
     for i in range(work.layers):
         last = i == work.layers - 1
@@ -25,7 +25,7 @@ def model_of(work: Workload) -> Any:
 
 
 def build(work: Workload) -> Callable[[], object]:
-    """A function that does one step; for composing, the article's: its window through predict."""
+    """A function that runs one step; composing calls predict on a window, as in the tutorial."""
     rng = np.random.default_rng(0)
     model = model_of(work)
     if work.kind == "compose":

@@ -1,4 +1,4 @@
-"""What the machine can do at best: multiply-adds on numbers at hand, and reading memory."""
+"""The machine's limits: multiply-adds on numbers in the L1 cache, and memory bandwidth."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tinylstm.kernels.vectors import wide
 from tinylstm.parallel import usable_cores
 
 WIDE = wide(np.dtype(np.float32))
-DEPTH = 128  # x WIDE numbers: a panel that fits the nearest cache
+DEPTH = 128  # times WIDE numbers: a panel that fits the L1 cache
 LOOPS = 50_000
 
 
@@ -27,13 +27,13 @@ def _sum(x: Any) -> Any:
 
 @njit(nogil=True)
 def spin(A: Any, B: Any, C: Any, loops: int) -> None:
-    """The largest tile, over and over on the same numbers, all in the nearest cache."""
+    """Run the largest tile repeatedly on the same numbers, all in the L1 cache."""
     for _ in range(loops):
         column(A, 0, DEPTH, 1, B, 0, WIDE, ROWS_A, DEPTH, C, 0, WIDE, False, 0)
 
 
 def multiply_adds() -> Callable[[], float]:
-    """A function that measures floating-point operations a second, on all cores."""
+    """A function that measures floating-point operations per second, on all cores."""
     cores = usable_cores()
     pool = ThreadPoolExecutor(cores)
     sizes = (ROWS_A * DEPTH, DEPTH * WIDE, ROWS_A * WIDE)
@@ -50,7 +50,7 @@ def multiply_adds() -> Callable[[], float]:
 
 
 def bandwidth() -> float:
-    """Bytes a second, read from memory by all cores."""
+    """Bytes per second that all cores together read from memory."""
     cores = usable_cores()
     pool = ThreadPoolExecutor(cores)
     arrays = [np.ones(1 << 26, np.float32) for _ in range(cores)]

@@ -1,4 +1,4 @@
-"""tinylstm."""
+"""tinylstm: our own side of the benchmark."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ def model_of(work: Workload) -> tl.Sequential:
 
 
 def compose(model: tl.Sequential, notes: int) -> list[int]:
-    """Notes one by one, the state carried."""
+    """Compose note by note, carrying the state."""
     rng, x, states, song = np.random.default_rng(0), np.zeros((1, 1), np.int64), None, []
     with model.frozen():
         for _ in range(notes):
@@ -40,7 +40,7 @@ def compose(model: tl.Sequential, notes: int) -> list[int]:
 
 
 def build(work: Workload) -> Callable[[], object]:
-    """A function that does one step."""
+    """A function that runs one step."""
     rng = np.random.default_rng(0)
     model = model_of(work)
     x = rng.integers(0, CLASSES, (work.steps, work.batch))

@@ -1,4 +1,4 @@
-"""PyTorch, as its documentation has it."""
+"""PyTorch, in the style of its documentation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ class Net(nn.Module):
         self.work = work
         self.embedding = nn.Embedding(CLASSES, work.embedding) if work.embedding else None
         self.lstm = nn.LSTM(work.inputs, work.hidden, work.layers, dropout=work.dropout)
-        with torch.no_grad():  # the forget gate's bias is 1, as ours and Keras's
+        with torch.no_grad():  # forget bias 1, like ours and Keras's
             for name, bias in self.lstm.named_parameters():
                 if name.startswith("bias_ih"):
                     bias[work.hidden : 2 * work.hidden] = 1
@@ -33,12 +33,12 @@ class Net(nn.Module):
 
 
 def build(work: Workload) -> Callable[[], object]:
-    """A function that does one step.
+    """A function that runs one step.
 
-    The gradient of a loss at the last step only fades to denormal numbers, on which PyTorch takes
-    20 seconds a step instead of 0.85: it is told to count them as zero.
+    If only the last step has a loss, gradients shrink to denormal numbers, which slow PyTorch down
+    from 0.85 to 20 seconds per step. So denormals are flushed to zero.
     """
-    torch.set_flush_denormal(True)  # before the threads start, which inherit it
+    torch.set_flush_denormal(True)  # before the threads start: they inherit it
     if work.threads:
         torch.set_num_threads(work.threads)
     net = Net(work)
@@ -70,7 +70,7 @@ def build(work: Workload) -> Callable[[], object]:
 
 @torch.no_grad()
 def compose(net: Net, notes: int) -> list[int]:
-    """Notes one by one, the state carried."""
+    """Compose note by note, carrying the state."""
     x, state, song = torch.zeros((1, 1), dtype=torch.long), None, []
     for _ in range(notes):
         logits, state = net(x, state)

@@ -1,4 +1,4 @@
-"""One peer, one workload, one process: prints `ready`, then a number for every line it reads."""
+"""Runs one workload with one peer: prints `ready`, then a number for every line that it reads."""
 
 import os
 import resource
@@ -18,7 +18,7 @@ def main() -> None:
         os.environ["KERAS_BACKEND"] = peer.removeprefix("keras-")
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     answers = sys.stdout
-    sys.stdout = sys.stderr  # what libraries print must not come between
+    sys.stdout = sys.stderr  # libraries must not print into the answers
     if row == "limits":
         from peers import limits
 

@@ -1,4 +1,4 @@
-"""What is measured: sizes, peers, and how many multiply-adds a step must do."""
+"""The workloads: sizes, peers, and the floating-point operations of a step."""
 
 from dataclasses import dataclass, replace
 
@@ -8,10 +8,10 @@ CLASSES = 300
 
 @dataclass(frozen=True)
 class Workload:
-    """A network and what is done with it.
+    """A network and the work that is timed.
 
-    kind: "train", "forward" or "compose". layers: LSTM layers. embedding: 0 for the article's
-    scaled integer and a loss at the last step only. units: notes in what is timed as one step.
+    kind: "train", "forward" or "compose". layers: LSTM layers. embedding: 0 for the 2017 tutorial's
+    scaled integers, with a loss at the last step only. units: notes in one timed step.
     """
 
     kind: str
@@ -27,7 +27,7 @@ class Workload:
     dropout: float = 0.0
 
     def units_of(self, peer: str) -> int:
-        """Notes in one timed step of a peer: Keras's predict is too slow for as many as ours."""
+        """Notes in one timed step of a peer; fewer for Keras, whose predict is slow."""
         return min(self.units, 3) if peer.startswith("keras") else self.units
 
     @property

@@ -37,7 +37,7 @@ def pack(B, b0, b_k, b_n, K, N, wide, P, p0):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def strips(A, a0, a_k, M, K, S):  # type: ignore[no-untyped-def]
-    """Copies a transposed A, (K, M) in memory, into strips S[m][k][ROWS_A], the last one narrower."""
+    """Copies A, (K, M) in memory, into strips S[m][k][ROWS_A]; the last strip can be narrower."""
     for k in range(K):
         for m0 in range(0, M, ROWS_A):
             m, start = min(ROWS_A, M - m0), a0 + k * a_k + m0
