@@ -1,6 +1,6 @@
-"""The same maths as the package, written the slow way: one number at a time, straight from papers.
+"""The package's maths in scalar loops, one number at a time, written from the papers.
 
-Nothing here is shared with the package, and nothing here is vectorised; loops are documentation.
+It shares no code with the package and uses no vector operations: the loops are documentation.
 """
 
 import math
@@ -17,7 +17,7 @@ def dot(vector, matrix, column):
 
 
 def lstm(x, h0, c0, Wx, Wh, b, mask=None):
-    """One sequence after another, one unit after another. Gates i f g o in blocks of H columns."""
+    """The LSTM, one sequence and one unit at a time. Gates i f g o in blocks of H columns."""
     (T, B, _), H = x.shape, len(Wh)
     outputs, hT, cT = np.zeros((T, B, H)), np.zeros((B, H)), np.zeros((B, H))
     for n in range(B):
@@ -41,7 +41,7 @@ def lstm(x, h0, c0, Wx, Wh, b, mask=None):
 
 
 def gru(x, h0, Wx, Wh, b, bh):
-    """Gates r u n in blocks of H columns; the reset gate after the product, as PyTorch has it."""
+    """Gates r u n in blocks of H columns; the reset gate after the product, as in PyTorch."""
     (T, B, _), H = x.shape, len(Wh)
     outputs = np.zeros((T, B, H))
     for n in range(B):
@@ -72,7 +72,7 @@ def simple_rnn(x, h0, Wx, Wh, b):
 
 
 def batch_norm(x, gamma, beta, epsilon):
-    """Feature by feature; x (N, D)."""
+    """One feature at a time; x (N, D)."""
     y = np.zeros_like(x)
     for d in range(x.shape[1]):
         column = [float(v) for v in x[:, d]]
@@ -124,7 +124,7 @@ def rmsprop(p, gradients, rate, rho, epsilon):
 
 
 def adam(p, gradients, rate, beta_1, beta_2, epsilon):
-    """Algorithm 1 of the paper, with the epsilon of the end of its section 2 (epsilon hat)."""
+    """Algorithm 1 of the paper, with epsilon hat as at the end of its section 2."""
     m = v = 0.0
     for t, g in enumerate(gradients, start=1):
         m = beta_1 * m + (1 - beta_1) * g

@@ -1,15 +1,15 @@
-"""The same numbers through ours, PyTorch and Keras: what is compared, how conventions translate.
+"""Parity with PyTorch and Keras: the comparisons, and how weights and settings are converted.
 
 Each comparison is a function of a dtype that returns rows: quantity, our array, theirs.
-test_parity.py asserts them; docs/make_proof.py prints them as a table.
+test_parity.py asserts that they are equal; docs/make_proof.py prints them as a table.
 
-Conventions that differ, and how each is met:
+Conventions that differ, and their conversion:
 - PyTorch's LSTM has our gate order i f g o, but weights transposed and a second, redundant bias,
-  which is kept at zero. Keras's LSTM has our order (it calls g "c"), shapes and single bias.
+  which stays at zero. Keras's LSTM has our order (it calls g "c"), shapes and single bias.
 - PyTorch's GRU has our order r u n (it calls u "z") and both biases; Keras's is z r h: blocks move.
-- PyTorch's Adam adds epsilon after the bias correction, ours and Keras's before: 1e-30 for all.
-  RMSprop: PyTorch adds epsilon after the root, Keras and we under it: 1e-30 as well.
-- PyTorch clips by limit / (norm + 1e-6): our limit is made smaller by that factor.
+- PyTorch's Adam adds epsilon after the bias correction, we and Keras before it: epsilon is 1e-30.
+  RMSprop: PyTorch adds epsilon after the root, we and Keras under it: epsilon is 1e-30.
+- PyTorch clips by limit / (norm + 1e-6): our limit is reduced accordingly.
 - Batch normalization: PyTorch's momentum is one minus ours; its running variance divides by N - 1.
 """
 
@@ -30,7 +30,7 @@ def numbers(*shape, seed=0, dtype=np.float64):
 
 
 def randomised(layer, size, dtype, seed=1):
-    """A built layer, none of whose parameters is zero."""
+    """A built layer in which no parameter is zero."""
     layer.build(size, np.random.default_rng(0), dtype)
     for k, p in enumerate(layer.params.values()):
         p[...] = 0.4 * numbers(*p.shape, seed=seed + k)
@@ -48,7 +48,7 @@ def ours_forward_backward(layer, x, state, dy, dstate):
 
 
 def rows(prefix, ours, theirs):
-    """Pair two dictionaries; theirs decides what is compared."""
+    """Pair two dictionaries by the keys of `theirs`."""
     return [(f"{prefix}: {name}", ours[name], np.asarray(theirs[name])) for name in theirs]
 
 
@@ -91,7 +91,7 @@ def torch_recurrent(kind, dtype):
 
 
 def load_torch_recurrent(net, layer):
-    """Our weights into PyTorch's layer."""
+    """Copy our weights into PyTorch's layer."""
     import torch
 
     p = layer.params
@@ -250,7 +250,7 @@ def our_step(model, x, targets, optimizer, limit):
 
 
 def keras(dtype):
-    """Keras on JAX, with numbers of this type; and the type's name."""
+    """Keras on JAX, set to this dtype, and the dtype's name."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     import jax
@@ -268,13 +268,13 @@ def keras(dtype):
 
 
 def moved_blocks(array, order):
-    """The H-wide blocks of the last axis in another order."""
+    """Permute the H-wide blocks of the last axis."""
     blocks = np.split(array, len(order), axis=-1)
     return np.concatenate([blocks[k] for k in order], axis=-1)
 
 
 def keras_weights(layer):
-    """Our recurrent weights as Keras's layer wants them."""
+    """Our recurrent weights in Keras's layout."""
     p = layer.params
     if isinstance(layer, GRU):
         order = (1, 0, 2)  # r u n to z r h, and back

@@ -1,4 +1,4 @@
-"""What the properties are tried on: nets of every kind, with inputs and targets that fit them."""
+"""Hypothesis strategies: nets of every kind, with matching inputs and targets."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +34,7 @@ VOCABULARY = 5
 
 @dataclass
 class Case:
-    """A net and a batch for it. With `loss` None the check weights the outputs at random."""
+    """A net and a batch for it. If `loss` is None, the check weights the outputs randomly."""
 
     net: Sequential
     x: np.ndarray
@@ -58,7 +58,7 @@ recurrents = st.one_of(
     st.builds(GRU, sizes, st.just(True)),
     st.builds(SimpleRNN, sizes, st.just(True)),
 )
-stepwise = st.one_of(  # layers that treat every step alike, and keep (T, B, features)
+stepwise = st.one_of(  # layers that treat steps separately, (T, B, features) to the same
     st.builds(Dense, sizes, activations),
     st.builds(Activation, activations),
     st.builds(Dropout, rates),
@@ -69,7 +69,7 @@ hidden = st.one_of(recurrents, stepwise, st.builds(Bidirectional, recurrents))
 
 @st.composite
 def last_layers(draw):
-    """A layer with memory of which only the last output is kept."""
+    """A recurrent layer that returns only its last output."""
     layer = draw(recurrents)
     layer.return_sequences = False
     return Bidirectional(layer) if draw(st.booleans()) else layer
@@ -77,7 +77,7 @@ def last_layers(draw):
 
 @st.composite
 def nets(draw, dtype=np.float64, layers=hidden, longest=2):
-    """One or two hidden layers; ids or numbers go in, sequences or last outputs come out."""
+    """One or two hidden layers, from ids or numbers to sequences or last outputs."""
     chain = draw(st.lists(layers, min_size=1, max_size=longest))
     begin = draw(st.sampled_from([None, Embedding, OneHot, ScaledInteger]))
     size = None
@@ -123,7 +123,7 @@ def cases(draw, dtype=np.float64, **options):
 
 
 def random_states(net, batch, rng):
-    """A state for each layer that is not zero."""
+    """A random, nonzero state for each layer."""
     return [
         tuple((0.5 * rng.standard_normal(a.shape)).astype(net.dtype) for a in state)
         for state in net.initial_states(batch)

@@ -1,4 +1,4 @@
-"""Streams and windows: every token once, states reset where pieces begin, the same every time."""
+"""Streams: every token once per epoch, states reset at the start of a piece, reproducible."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tinylstm.data import playable
 @st.composite
 def corpora(draw, V=6):
     lengths = draw(st.lists(st.integers(1, 25), min_size=1, max_size=6))
-    lengths[0] += 1  # one piece that has something to predict
+    lengths[0] += 1  # at least one piece with something to predict
     N = sum(lengths)
     ids = np.array(draw(st.lists(st.integers(0, V - 1), min_size=N, max_size=N)), np.int16)
     ignored = np.array(draw(st.lists(st.booleans(), min_size=N, max_size=N)))
@@ -21,7 +21,7 @@ def corpora(draw, V=6):
 
 
 def read(data, epoch=0):
-    """What each stream reads: a list of (token, target, whether the state is zero) for each."""
+    """What each stream reads: for each, a list of (token, target, whether the state is zero)."""
     lanes = [[] for _ in range(data.streams)]
     for batch in data.epoch(epoch):
         for b, lane in enumerate(lanes):
@@ -70,7 +70,7 @@ def test_an_epoch_is_the_same_whenever_it_is_asked_for(tokens, B, T, epoch):
 
 
 def test_pieces_are_heard_in_keys_that_know_all_their_tokens():
-    keys = np.array([[0, 1, 2, 3], [1, 2, 3, -1]])  # up by one: 3 has no place to go
+    keys = np.array([[0, 1, 2, 3], [1, 2, 3, -1]])  # up by one: 3 leaves the vocabulary
     tokens = tl.Tokens(np.array([0, 1, 2, 0, 3, 0]), [0, 3])
     assert playable(tokens, keys).tolist() == [[True, True], [True, False]]
     heard = set()

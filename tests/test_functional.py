@@ -1,4 +1,4 @@
-"""The textbook against itself by complex step, and against one-number-at-a-time loops."""
+"""The textbook functions: gradients by complex step, and values from scalar loops (naive.py)."""
 
 import naive
 import numpy as np
@@ -22,7 +22,7 @@ def lstm_case(kind=float):
 
 
 def complex_gradients(f, inputs):
-    """The derivative of the number f(*inputs) by every entry of every input, by complex step."""
+    """The derivative of the scalar f(*inputs) with respect to every entry, by complex step."""
     found = []
     for k, array in enumerate(inputs):
         gradient = np.zeros(array.shape)

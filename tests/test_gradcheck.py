@@ -1,4 +1,4 @@
-"""The checker must find what is wrong, say where, and not be taken in by what is right."""
+"""The check must find every wrong gradient, say where it is, and accept every right one."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ import numpy as np
 
 
 class Scale:
-    """y = a x: the contract, and nothing of ours."""
+    """y = a x: follows the contract without our base class."""
 
     def __init__(self, slope=1.0):
         self.slope = slope
@@ -51,7 +51,7 @@ def built(layer, dtype=np.float64):
 
 
 class WrongLSTM(LSTM):
-    """One number in one gradient is wrong."""
+    """A layer with one wrong number in one gradient."""
 
     def backward(self, dy, cache, grads, dstate=None):
         grads["Wh"][1, 2] += 1
@@ -116,7 +116,7 @@ def test_a_small_bug_in_a_large_model_takes_two_forward_passes():
     model = Sequential(layers, input_size=16, dtype=np.float64)
     x = np.random.default_rng(0).standard_normal((10, 8, 16))
     assert gradcheck(model, x, method="directional").ok
-    assert Counting.passes == 2 + 2  # one to draw gradients for its outputs, one for backward
+    assert Counting.passes == 2 + 2  # one for the shapes of its outputs, one for backward
 
 
 def test_what_complex_numbers_cannot_do():
@@ -145,8 +145,9 @@ def test_other_seeds_are_other_checks():
 
 
 def test_nothing_but_rounding_is_no_error():
-    """The bias before a batch normalization has no effect: its gradient is rounding, and so is the
-    numeric one; they differ by all of it."""
+    """A bias before batch normalization has no effect: both gradients are only rounding errors, so
+    their relative difference is large.
+    """
     from tinylstm.layers import BatchNormalization
 
     model = Sequential([Dense(3), BatchNormalization()], 3, dtype=np.float64)
@@ -154,8 +155,8 @@ def test_nothing_but_rounding_is_no_error():
 
 
 def test_a_saturated_gate_is_no_error():
-    """tanh(9.5) is 1 but for a few digits, and 1 - tanh^2 has only those: the error is 1e-16 of
-    what flows in, but 1e-8 of what flows out.
+    """tanh(9.5) is nearly 1, so 1 - tanh^2 keeps only its last digits: the error is 1e-16 of the
+    incoming gradient, but 1e-8 of the outgoing one.
     """
     layer = built(SimpleRNN(1, True))
     for seed in range(5):

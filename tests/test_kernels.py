@@ -1,4 +1,4 @@
-"""The kernels say what the textbook says, for every size, on every vector width."""
+"""The kernels equal the textbook functions, for every size and every vector width."""
 
 import os
 import subprocess
@@ -24,12 +24,12 @@ from tinylstm.parallel import Shards
 TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
 dtypes = st.sampled_from(["float32", "float64"])
 seeds = st.integers(0, 2**32 - 1)
-# around every tile: 1 row to three tiles, 1 unit to a few panels
+# sizes around every tile: 1 row to three tiles, 1 unit to a few panels
 sizes = st.tuples(st.integers(1, 5), st.integers(1, 37), st.integers(1, 40), st.integers(1, 70))
 
 
 def close(a, b, dtype):
-    """Equal to within the tolerance, relative to the largest number in b."""
+    """Assert equality within a tolerance relative to the largest number in b."""
     scale = max(np.abs(b).max(initial=0), 1e-3)
     return (
         a.shape == b.shape and a.dtype == dtype and np.abs(a - b).max() <= TOLERANCE[dtype] * scale
@@ -37,7 +37,7 @@ def close(a, b, dtype):
 
 
 def lstm_case(seed, size, masked, dtype):
-    """Arguments of lstm_forward, and gradients of its three results."""
+    """Arguments of lstm_forward, and gradients for its three results."""
     T, B, D, H = size
     rng = np.random.default_rng(seed)
 
@@ -54,7 +54,7 @@ def lstm_case(seed, size, masked, dtype):
 
 
 def run(module, arguments, upstream, order="C"):
-    """Everything that forward and backward give; gradients start at 1, to see that they add."""
+    """All results of forward and backward; gradients start at 1, to test that they are added to."""
     *results, cache = module.lstm_forward(*arguments)
     grads = [np.ones_like(arguments[i], order=order) for i in (3, 4, 5)]
     results += module.lstm_backward(*upstream, cache, *grads)
@@ -169,7 +169,7 @@ def test_all_threads_share_what_is_packed(monkeypatch):
     x = np.random.default_rng(0).standard_normal((6, 8, 5)).astype(np.float32)
     batch = Batch(x, np.zeros((6, 8), int), np.ones(8, bool), 48)
     with Shards(model, CategoricalCrossentropy(), 4) as shards:
-        shards.gradients(batch)  # compares kernels with their definitions, which packs weights too
+        shards.gradients(batch)  # the twins' first check packs weights too
     model.forward(x)
     made = []
     monkeypatch.setattr(
@@ -178,11 +178,11 @@ def test_all_threads_share_what_is_packed(monkeypatch):
     with Shards(model, CategoricalCrossentropy(), 4) as shards:
         for step in range(3):
             shards.gradients(batch)
-            assert len(made) == len(set(made)) == 8, step  # Wx and Wh, two layers, both ways
+            assert len(made) == len(set(made)) == 8, step  # Wx and Wh, two layers, both layouts
             made.clear()
     model.forward(x)
     model.forward(x)
-    assert len(made) == 8  # outside of a block nothing is kept
+    assert len(made) == 8  # outside a block nothing is kept
 
 
 def test_a_thread_that_waits_for_another_s_panels_hears_of_its_error(monkeypatch):
@@ -214,7 +214,7 @@ def test_buffers_are_used_again_and_never_while_in_use():
 
 @pytest.mark.parametrize("width", ["16", "32", "64"])
 def test_every_vector_width_on_every_machine(width, tmp_path):
-    """The tiles of other machines: LLVM splits vectors that this one lacks."""
+    """The tiles of other machines: LLVM splits vectors that are too wide for this one."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import numpy as np\n"
         "from test_kernels import TOLERANCE, close, lstm_case, run\n"
@@ -233,18 +233,18 @@ def test_every_vector_width_on_every_machine(width, tmp_path):
 
 
 def training_bytes(model, T, B, shards):
-    """The formula in docs/speed.md: what a training step holds besides parameters, in bytes."""
+    """The formula of docs/speed.md: bytes of a training step, without the parameters."""
     size, b = model.dtype.itemsize, -(-B // shards)
     numbers, panels, shapes = 0, 0, set()
     for layer in (layer for layer in model.layers if isinstance(layer, LSTM)):
         D, H = layer.params["Wx"].shape[0], layer.units
         row = row_length(4 * H, model.dtype)
         numbers += 2 * (T + 1) * b * H + T * b * row  # h, c, gates
-        if (D, H) not in shapes:  # layers of one shape share what is only needed for a while
+        if (D, H) not in shapes:  # layers of equal shape share temporary arrays
             shapes.add((D, H))
             numbers += 4 * T * b * H + T * b * (D + H)  # dz in panels; dx, dy
             numbers += BLOCK_M * row + BLOCK_M * BLOCK_K + (D + H) * row  # dz, x in strips, dW
-        panels += 4 * H * (D + H) * 2  # weights, both ways
+        panels += 4 * H * (D + H) * 2  # weights, transposed or not
     return size * (shards * numbers + panels)
 
 

@@ -1,5 +1,6 @@
-"""Layers: what they start with, what they refuse, what they remember. The gradients of all of them,
-over many shapes and values, are in test_properties.py; here each is checked once.
+"""Layers: initial weights, error messages, states, configurations.
+
+Each gradient is checked once here; test_properties.py tries many shapes and values.
 """
 
 import copy
@@ -139,7 +140,7 @@ def test_the_identity():
     assert Layer().dtype == np.float32
 
 
-# ---------------------------------------------------------------------- where parameters start
+# ---------------------------------------------------------------------- initial parameters
 
 
 @pytest.mark.parametrize(("make", "blocks"), [(LSTM, 4), (GRU, 3), (SimpleRNN, 1)])
@@ -179,11 +180,11 @@ def test_initializers():
         assert q.shape == shape
         product = q @ q.T if shape[0] <= shape[1] else q.T @ q
         np.testing.assert_allclose(product, np.eye(min(shape)), atol=1e-14)
-    # every orthogonal matrix is as likely as any other: diagonals have mean zero
+    # uniform over all orthogonal matrices: diagonals have mean zero
     diagonals = [np.trace(initializers.orthogonal((3, 3), rng, np.float64)) for _ in range(2000)]
     assert abs(np.mean(diagonals)) < 0.1
     assert initializers.orthogonal((2, 2), rng, np.float32).dtype == np.float32
-    # row by row in memory: a kernel that writes into a flat view of it must not get a copy
+    # C order: a kernel that writes into a flat view must not get a copy
     assert initializers.orthogonal((3, 8), rng, np.float64).flags.c_contiguous
 
 
@@ -268,7 +269,7 @@ def test_activations():
         np.testing.assert_allclose(Activation(name).forward(z)[0][0], row, rtol=1e-14)
     assert np.isnan(Activation("relu").forward(np.array([np.nan]))[0]).all()
     assert Activation("relu").forward(np.array([0.0, 0.5]))[0].tolist() == [0, 0.5]
-    assert Activation("relu").forward(np.array([1e-20j]))[0] == 0  # forward has the same corner
+    assert Activation("relu").forward(np.array([1e-20j]))[0] == 0  # forward treats zero alike
     corner = Activation("relu")
     assert corner.backward(np.ones(1), np.zeros(1), {})[0].tolist() == [0]  # by convention
     for name in wanted:
@@ -310,13 +311,13 @@ def test_masks_are_the_same_from_the_same_generator():
     masks = [dropout_mask(np.random.default_rng(seed), (4, 5), 0.5, float) for seed in (3, 3, 4)]
     assert (masks[0] == masks[1]).all() and (masks[0] != masks[2]).any()
     drawn = np.random.default_rng(3).integers(65536, size=(4, 5), dtype=np.uint16)
-    assert ((masks[0] > 0) == (drawn >= 32768)).all()  # in any precision the same masks
+    assert ((masks[0] > 0) == (drawn >= 32768)).all()  # the same masks in any precision
 
     class Edge:
         def integers(self, high, size, dtype):
             return np.full(size, high // 4, dtype)
 
-    assert (dropout_mask(Edge(), (2,), 0.25, float) > 0).all()  # a quarter lie below high // 4
+    assert (dropout_mask(Edge(), (2,), 0.25, float) > 0).all()  # high // 4 is the first kept value
     assert dropout_mask(None, (2,), 0.5, float) is None
     assert dropout_mask(np.random.default_rng(0), (2,), 0, float) is None
     assert dropout_mask(np.random.default_rng(0), (2,), 0.5, np.float32).dtype == np.float32
@@ -348,7 +349,7 @@ def test_batch_normalization_normalises_and_measures():
     assert state == ()
     np.testing.assert_allclose(y.mean(axis=(0, 1)), 0, atol=1e-13)
     np.testing.assert_allclose(y.std(axis=(0, 1)), 1, rtol=1e-9)
-    assert layer.statistics["mean"].tolist() == [0] * 3  # forward changes nothing
+    assert layer.statistics["mean"].tolist() == [0] * 3  # forward does not change them
     assert layer.statistics["variance"].tolist() == [1] * 3
     layer.update_statistics(cache)
     np.testing.assert_allclose(layer.statistics["mean"], 0.25 * x.mean(axis=(0, 1)))
@@ -357,7 +358,7 @@ def test_batch_normalization_normalises_and_measures():
     mean, variance = layer.statistics["mean"], layer.statistics["variance"]
     np.testing.assert_allclose(used, (x - mean) / np.sqrt(variance + 1e-12))
     before = mean.copy()
-    layer.update_statistics(cache)  # measured nothing
+    layer.update_statistics(cache)  # inference has no batch statistics
     assert (layer.statistics["mean"] == before).all()
 
 
@@ -365,7 +366,7 @@ def test_batch_normalization_has_keras_defaults():
     assert BatchNormalization().config() == {"momentum": 0.99, "epsilon": 1e-3}
 
 
-# --------------------------------------------------------------------------------- refusals
+# --------------------------------------------------------------------------------- error messages
 
 RATE = "use a number in [0, 1)"
 NAMES = "[None, 'relu', 'tanh', 'sigmoid', 'softmax']"
@@ -531,11 +532,11 @@ def test_describe():
 def test_a_layer_survives_its_configuration(make):
     layer = make()
     if isinstance(layer, TiedDense):
-        return  # test_model.py: it needs its model
+        return  # needs a model: test_model.py tests it
     entry = {"type": type(layer).__name__, "name": "a", **layer.config()}
     again = layer_from_config(entry, {})
     assert again.config() == layer.config() and type(again) is type(layer) and again.name == "a"
-    assert "type" in entry  # the entry is left alone
+    assert "type" in entry  # the entry is not changed
     assert {p.shape for p in built(again).params.values()} == {
         p.shape for p in built(layer).params.values()
     }

@@ -1,4 +1,4 @@
-"""Counting: against a slow twin with dictionaries, and on data whose entropy is known."""
+"""N-grams: compared with a slow version with dictionaries, and on data of known entropy."""
 
 from collections import Counter, defaultdict
 
@@ -12,7 +12,7 @@ from tinylstm.ngram import ngram_nats, pair_counts
 
 
 def pieces_of(tokens, classes, order):
-    """Each target with its context, padded with a symbol before the beginning."""
+    """Each target with its context, padded before the start of a piece."""
     for a, b in zip(tokens.starts, tokens.ends, strict=True):
         ids = [classes] * (order - 1) + list(tokens.ids[a:b])
         for i in range(a + 1, b):
@@ -22,7 +22,7 @@ def pieces_of(tokens, classes, order):
 
 
 def kneser_ney(train, validation, classes, order):
-    """The textbook's recursion, one n-gram at a time."""
+    """The recursion of the paper, one n-gram at a time."""
     counts = {order: Counter(pieces_of(train, classes, order))}
     for n in range(order - 1, 0, -1):
         counts[n] = Counter(gram[1:] for gram in counts[n + 1])
@@ -79,7 +79,7 @@ def test_probabilities_of_all_continuations_add_up_to_one():
 
 def test_a_chain_of_order_two_needs_a_trigram():
     rng, ids = np.random.default_rng(1), [0, 1]
-    for _ in range(20_000):  # a xor of the last two, wrong one time in ten
+    for _ in range(20_000):  # xor of the last two, wrong in one case out of ten
         ids.append((ids[-1] ^ ids[-2]) ^ int(rng.random() < 0.1))
     train, held_out = tl.Tokens(np.array(ids[:16_000]), [0]), tl.Tokens(np.array(ids[16_000:]), [0])
     entropy = -0.9 * np.log(0.9) - 0.1 * np.log(0.1)

@@ -1,4 +1,4 @@
-"""Ours against PyTorch and Keras: float64 within 1e-10, float32 within 1e-5. Skipped without them.
+"""Parity with PyTorch and Keras: float64 within 1e-10, float32 within 1e-5; skipped without them.
 
 python -m pip install "tinylstm[parity]"
 """
@@ -26,7 +26,7 @@ def cases():
 @pytest.mark.parametrize("comparison", list(cases()))
 def test_parity(comparison, dtype):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # theirs
+        warnings.simplefilter("ignore")  # those of the frameworks
         rows = parity.compare(comparison, np.dtype(dtype))
     assert rows
     for quantity, ours, theirs in rows:

@@ -1,6 +1,6 @@
-"""What must hold of every layer, loss and composition, whatever its shape, type and values.
+"""Properties of every layer, loss and net, for random shapes, types and values.
 
-The deep run, 10,000 nets by complex step:
+The deep run checks 10,000 nets by complex step:
     python -m pytest tests/test_properties.py -k every_gradient --hypothesis-profile=deep \
         --hypothesis-show-statistics
 """
@@ -23,7 +23,7 @@ from tinylstm.model import Sequential
 
 
 def same(a, b):
-    """Whether two arrays, or nests of them, are equal to the bit."""
+    """Whether two arrays, or nested tuples of them, are bit-identical."""
     if isinstance(a, (tuple, list)):
         return len(a) == len(b) and all(same(p, q) for p, q in zip(a, b, strict=True))
     if isinstance(a, dict):
@@ -37,18 +37,18 @@ def close(a, b, tolerance=1e-12):
 
 @given(s.cases(), st.booleans())
 def test_every_gradient(case, training):
-    """Parameters, input and initial states; gradients flow into outputs and final states."""
+    """Parameters, inputs and initial states; gradients flow into outputs and final states."""
     if not list(case.net.params) and case.x.dtype.kind != "f":
-        return  # nothing to check: ids without parameters
+        return  # nothing to check: no parameters, and the input is ids
     report = gradcheck(case.net, case.x, case.targets, case.loss, seed=case.seed, training=training)
-    target(report.error, label="largest relative error")  # Hypothesis looks for the worst
+    target(report.error, label="largest relative error")  # Hypothesis maximises it
     assert report.ok, str(report)
 
 
 @given(s.cases(), st.sampled_from(["central", "directional"]))
 def test_the_other_methods_agree(case, method):
     if any("relu" in str(layer) for layer in case.net.layers):
-        return  # a difference may step over the corner
+        return  # the step may cross the kink at zero
     if not list(case.net.params) and case.x.dtype.kind != "f":
         return
     report = gradcheck(
@@ -77,7 +77,7 @@ def test_whole_sequence_is_its_chunks_with_the_state_carried(net, data):
 
 @given(s.nets(layers=st.one_of(s.recurrents, s.stepwise)), st.data())
 def test_gradients_of_the_whole_are_those_of_the_chunks(net, data):
-    """Carry the state forward, and the state's gradient back: nothing is truncated."""
+    """With the state carried forward and its gradient back, nothing is truncated."""
     x = data.draw(s.inputs(net))
     rng = np.random.default_rng(data.draw(s.seeds))
     states = s.random_states(net, x.shape[1], rng)
@@ -107,8 +107,8 @@ def test_gradients_of_the_whole_are_those_of_the_chunks(net, data):
 
 @given(s.nets(), st.data())
 def test_sequences_of_a_batch_do_not_meet(net, data):
-    """Permute them, and outputs and states are permuted. (In training, batch normalization is the
-    one layer in which they do meet, which is its purpose; then too a permutation changes nothing.)
+    """Permuting the batch permutes outputs and states. (In training, batch normalization does mix
+    sequences, on purpose; even then a permutation changes nothing else.)
     """
     x = data.draw(s.inputs(net))
     rng = np.random.default_rng(data.draw(s.seeds))
@@ -142,7 +142,7 @@ def test_backward_twice_is_twice_and_arguments_are_left_alone(case, seed):
     second = net.backward(dy, caches, grads, dfinal)
     again = net.forward(x, states, np.random.default_rng(seed))
     assert same(everything, before)
-    assert same(again[:2], (y, final))  # the same masks from the same generator
+    assert same(again[:2], (y, final))  # equal generators give equal masks
     assert same(first[1], second[1]) and (first[0] is None or same(first[0], second[0]))
     for path, gradient in once.items():
         np.testing.assert_allclose(grads[path], 2 * gradient, rtol=1e-12, atol=1e-300)
@@ -161,7 +161,7 @@ def test_a_file_holds_the_whole_net(net, data):
 
 
 def in_double(net):
-    """The same weights in float64."""
+    """A copy of the net with its weights in float64."""
     double = Sequential.from_config({**net.config(), "dtype": "float64"})
     double.set_weights(net.weights)
     return double
@@ -170,7 +170,7 @@ def in_double(net):
 @given(s.nets(dtype=np.float32), st.data())
 def test_float32_is_float64_but_for_rounding(net, data):
     """Outputs, states and gradients: within 2e-5 of the largest number of the array. (Batch
-    normalization divides by what may be small, and is given a larger epsilon.)
+    normalization divides by numbers that may be small, so it gets a larger epsilon.)
     """
     for layer in net.layers:
         if isinstance(layer, BatchNormalization):
@@ -196,7 +196,7 @@ def test_float32_is_float64_but_for_rounding(net, data):
 
 @given(s.nets(), st.data())
 def test_bad_inputs_are_refused_by_name(net, data):
-    """Zero-length, not finite, of the wrong shape, of the wrong type; by the first layer's name."""
+    """Empty, not finite, of the wrong shape or type: the message names the first layer."""
     x = data.draw(s.inputs(net))
     name = net.layers[0].name
     ids = x.dtype.kind == "i"
@@ -220,7 +220,7 @@ def test_bad_inputs_are_refused_by_name(net, data):
 
 @given(s.cases(), st.data())
 def test_shards_of_the_batch_add_up(case, data):
-    """Losses and gradients of parts, each divided by the count of the whole, are the whole's."""
+    """Losses and gradients of shards, divided by the whole batch's count, sum to the batch's."""
     net, x = case.net, case.x
     y, _, caches = net.forward(x)
     if case.loss is None or y.ndim == 2:
@@ -253,7 +253,7 @@ def test_the_gradient_of_l2(rows, columns, seed, rate):
 
 @given(st.sampled_from([30.0, 1e3, 1e6]), s.seeds)
 def test_saturated_gates_neither_overflow_nor_mislead(scale, seed):
-    """Far out, the slopes are as good as zero; they must not become NaN, or lie."""
+    """In saturation, derivatives are nearly zero: they must stay finite and correct."""
     rng = np.random.default_rng(seed)
     layers = [Embedding(4, 3), LSTM(3, True), LSTM(4, True)]
     net = Sequential(layers, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Windows: all of them, once."""
+"""Windows: every one of them, once per epoch."""
 
 import numpy as np
 import pytest
