@@ -18,8 +18,7 @@ directional  central differences along one random direction through all arrays a
              passes for a model of any size, and two more per array if the gradients disagree.
 
 The inputs decide which mistakes a check can see. So parameters, biases and initial states are
-random, and gradients flow into every output and into the final states (problem.py).
-Next: ../data.py.
+random, and gradients flow into every output and into the final states (problem.py). Next: ../data.py.
 """
 
 from collections.abc import Callable, Iterator
@@ -56,9 +55,8 @@ def gradcheck(
     check uses a random linear function of the outputs. tolerance: limit on the largest error,
     relative to the largest gradient in the array, or to a tenth of the largest gradient anywhere
     (the output's included) if that is more; by default 1e-12, or the method's own accuracy.
-    training: whether dropout and batch normalization work as in training.
-    The net is not changed: a copy gets random parameters and states. Raises ValueError if there is
-    nothing to check or a gradient has the wrong shape.
+    training: whether dropout and batch normalization work as in training. The net is not changed: a
+    copy gets random values. Raises ValueError for no gradients, or one of the wrong shape.
 
     >>> from tinylstm.layers import LSTM
     >>> model = Sequential([LSTM(3, return_sequences=True)], input_size=2)
