@@ -18,7 +18,7 @@ directional  central differences along one random direction through all arrays a
              passes for a model of any size, and two more per array if the gradients disagree.
 
 The inputs decide which mistakes a check can see. So parameters, biases and initial states are
-random, and gradients flow into every output and into the final states (problem.py). Next: ../data.py.
+random, and gradients flow into every output and final state (problem.py). Next: ../data.py.
 """
 
 from collections.abc import Callable, Iterator
