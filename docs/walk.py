@@ -49,7 +49,7 @@ def main() -> None:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             runpy.run_path(str(script), run_name="__main__")
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
     total = 0
     files = dict.fromkeys(code.co_filename for code in seen)
     for file in files:
@@ -62,11 +62,9 @@ def main() -> None:
 def importing(frame: FrameType | None, script: str) -> bool:
     """Whether a module of the project is being imported, and not the script being run."""
     while frame is not None:
-        if frame.f_code.co_name == "<module>" and frame.f_code.co_filename not in (
-            script,
-            __file__,
-        ):
-            return "tinylstm" in frame.f_code.co_filename
+        file = frame.f_code.co_filename
+        if frame.f_code.co_name == "<module>" and file not in (script, __file__):
+            return "tinylstm" in file
         frame = frame.f_back
     return False
 
