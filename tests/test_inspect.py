@@ -1,4 +1,4 @@
-"""`tinylstm inspect`: the report, the numbers as JSON, the picture, and the repeated passage."""
+"""`tinylstm inspect`: the report, the numbers as JSON, and the picture."""
 
 import json
 import subprocess
@@ -7,13 +7,9 @@ import sys
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tinylstm.cli import main
-from tinylstm.data import Tokens
 from tinylstm.music import Note, write_midi
-from tinylstm.music.corpus.repeats import longest_repeat
 
 
 @pytest.fixture
@@ -91,30 +87,3 @@ def test_python_m_is_the_same_command():
         [sys.executable, "-m", "tinylstm", "--help"], capture_output=True, text=True
     )
     assert done.returncode == 0 and "inspect" in done.stdout and "Usage: tinylstm" in done.stdout
-
-
-def longest_by_trying(ids, starts):
-    ends = [*starts[1:], len(ids)]
-    places = [(i, end) for start, end in zip(starts, ends, strict=True) for i in range(start, end)]
-    best = 0
-    for one, end in places:
-        for other, other_end in places:
-            length = 0
-            while (
-                one + length < min(end, other)
-                and other + length < other_end
-                and ids[one + length] == ids[other + length]
-            ):
-                length += 1
-            best = max(best, length)
-    return best
-
-
-@given(st.lists(st.integers(0, 2), min_size=1, max_size=30), st.sets(st.integers(1, 29)))
-def test_the_longest_repeated_passage(ids, cuts):
-    starts = [0, *sorted(cut for cut in cuts if cut < len(ids))]
-    found = longest_repeat(Tokens(np.array(ids), np.array(starts)))
-    assert (found.length if found else 0) == longest_by_trying(ids, starts)
-    if found:
-        one, other = (ids[place : place + found.length] for place in found[1:])
-        assert one == other and found.second >= found.first + found.length

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy import ndarray
 
 from ...data import Tokens
 
@@ -18,46 +19,37 @@ class Repeat(NamedTuple):
 def longest_repeat(tokens: Tokens) -> Repeat | None:
     """The longest run of ids that occurs twice, within pieces and without overlap; None if none.
 
-    Prefix doubling (R. Karp, R. Miller and A. Rosenberg, 1972): the rank of a run of 2n ids is the
-    rank of a pair, the ranks of its two halves. So runs are compared as single numbers, exactly, in
-    log2(length) sorts.
+    Prefix doubling (R. Karp, R. Miller and A. Rosenberg, 1972): two runs of n ids that lie end to
+    end, or overlap, make a longer one, and its rank is the rank of their pair of ranks. So runs
+    are compared as single numbers, exactly, in about 2 log2(length) sorts.
 
     >>> longest_repeat(Tokens(np.array([1, 2, 3, 9, 1, 2, 3, 3]), np.array([0])))
     Repeat(length=3, first=0, second=4)
     """
     ids = np.asarray(tokens.ids)
     room = np.repeat(tokens.ends, tokens.ends - tokens.starts) - np.arange(len(ids))  # (N,)
-    ranks = [np.unique(ids, return_inverse=True)[1].astype(np.int64)]  # of runs of 1, 2, 4, ...
-    best = _find(ranks[0], room, 1)
-    if best is None:
-        return None
-    while True:
-        doubled = _pair(ranks[-1], ranks[-1], room, best.length, 2 * best.length)
-        if (longer := _find(doubled, room, 2 * best.length)) is None:
-            break
-        ranks.append(doubled)
-        best = longer
-    rank = ranks[-1]
-    for k in reversed(range(len(ranks) - 1)):  # 2**k more, if that still repeats
-        length = best.length + 2**k
-        extended = _pair(rank, ranks[k], room, best.length, length)
-        if longer := _find(extended, room, length):
-            best, rank = longer, extended
+    rank = np.unique(ids, return_inverse=True)[1].astype(np.int64)  # (N,) of runs of n ids
+    n, best, doubled = 1, _find(rank, room, 1), rank
+    while longer := best and _find(doubled := _pair(rank, room, n, n), room, 2 * n):
+        n, best, rank = 2 * n, longer, doubled
+    low, high = n, 2 * n  # a run of n ids is repeated, none of 2 n is
+    while best and high - low > 1:
+        middle = (low + high) // 2
+        longer = _find(_pair(rank, room, n, middle - n), room, middle)
+        low, high, best = (middle, high, longer) if longer else (low, middle, best)
     return best
 
 
-def _pair(
-    front: np.ndarray, back: np.ndarray, room: np.ndarray, offset: int, length: int
-) -> np.ndarray:
-    """Ranks (N,) of runs made of a front run and the back run `offset` further on; -1 for none."""
-    places = np.flatnonzero(room >= length)
-    keys = front[places] * (back.max() + 1) + back[places + offset]
-    rank = np.full(len(front), -1)
-    rank[places] = np.unique(keys, return_inverse=True)[1]
-    return rank
+def _pair(rank: ndarray, room: ndarray, n: int, offset: int) -> ndarray:
+    """Ranks (N,) of the runs of n + offset ids, from those of n ids; -1 where a piece ends."""
+    places = np.flatnonzero(room >= n + offset)
+    keys = rank[places] * (rank.max() + 1) + rank[places + offset]
+    paired = np.full(len(rank), -1)
+    paired[places] = np.unique(keys, return_inverse=True)[1]
+    return paired
 
 
-def _find(rank: np.ndarray, room: np.ndarray, length: int) -> Repeat | None:
+def _find(rank: ndarray, room: ndarray, length: int) -> Repeat | None:
     """Two runs of equal rank that do not overlap, or None."""
     places = np.flatnonzero(room >= length)
     if not len(places):

@@ -84,6 +84,11 @@ def _first(faults: list[str], most: int = 4) -> tuple[str, ...]:
     return (*faults[:most], *more)
 
 
+def _piano_first() -> dict[int, list[tuple[int, int]]]:
+    """The program changes of each channel as (tick, program), in all tracks."""
+    return defaultdict(lambda: [(-1, 0)])
+
+
 @dataclass
 class _Reading:
     """What has been read of a file so far."""
@@ -91,7 +96,7 @@ class _Reading:
     path: Path
     ticks: float = 480.0  # per quarter note, from the file's header
     tracks: list[tuple[list[tuple[int, Any]], int]] = field(default_factory=list)
-    programs: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    programs: dict[int, list[tuple[int, int]]] = field(default_factory=_piano_first)
     notes: list[Note] = field(default_factory=list)
     note_ons: int = 0
     tempos: list[tuple[float, float]] = field(default_factory=list)
@@ -161,8 +166,9 @@ def _events(reading: _Reading, index: int, chunk: bytes) -> Iterator[tuple[int, 
         event = MidiEvent()
         event.lastStatusByte = status
         try:
-            delta, _ = getVariableLengthNumber(chunk[place : place + _AT_ONCE])
-            place += _length_of_number(chunk, place)
+            window = chunk[place : place + _AT_ONCE]
+            delta, rest = getVariableLengthNumber(window)
+            place += len(window) - len(rest)
             try:
                 place = _read_event(event, chunk, place)
             except MidiException:  # unknown event: skipped, as in music21
@@ -182,14 +188,6 @@ def _events(reading: _Reading, index: int, chunk: bytes) -> Iterator[tuple[int, 
             yield ticks, event
 
 
-def _length_of_number(chunk: bytes, place: int) -> int:
-    """The bytes of a variable-length number: all but the last have the high bit set."""
-    end = place
-    while chunk[end] & 0x80:
-        end += 1
-    return end + 1 - place
-
-
 def _read_event(event: Any, chunk: bytes, place: int) -> int:
     """Let an event read itself at `place`; returns where the next one begins."""
     for size in (_AT_ONCE, len(chunk)):
@@ -201,50 +199,37 @@ def _read_event(event: Any, chunk: bytes, place: int) -> int:
 
 
 def _pair_notes(reading: _Reading, index: int, events: list[tuple[int, Any]], end: int) -> None:
-    """Match note-on with note-off, first in, first out, by channel and pitch."""
+    """Match note-on with note-off, first in, first out, by channel and pitch.
+
+    A note without note-off ends at the pitch's next note-on, or at the end of the track.
+    """
     programs: dict[int, int] = {}  # set in this track; else those of other tracks count
+    opened: list[tuple[int, Any, int]] = []  # time, event, program
     sounding: dict[tuple[int, int], deque[int]] = defaultdict(deque)  # -> places in `opened`
-    opened: list[tuple[int, Any, int]] = []
-    ends: dict[int, int] = {}
+    onsets: dict[tuple[int, int], list[int]] = defaultdict(list)
+    ends: dict[int, int] = {}  # place in `opened` -> time
     for time, event in events:
         key = (event.channel, event.pitch)
         if event.type.name == "PROGRAM_CHANGE":
             programs[event.channel] = event.data
         elif event.isNoteOn():
-            program = programs.get(event.channel, -1)
-            if program < 0:
-                program = _program_at(reading.programs[event.channel], time)
+            changes = reading.programs[event.channel]
+            before = changes[bisect_right(changes, (time, 128)) - 1][1]
+            program = DRUMS if event.channel == DRUM_CHANNEL else programs.get(key[0], before)
             sounding[key].append(len(opened))
-            opened.append((time, event, DRUMS if event.channel == DRUM_CHANNEL else program))
+            onsets[key].append(time)
+            opened.append((time, event, program))
         elif waiting := sounding[key]:
             ends[waiting.popleft()] = time
-    ends.update(_close(opened, sounding, end))
+    for key, waiting in sounding.items():
+        times = [*onsets[key], end]
+        for place in waiting:
+            ends[place] = times[bisect_right(onsets[key], opened[place][0])]
     reading.note_ons += len(opened)
     for place, (start, event, program) in enumerate(opened):
         duration = (ends[place] - start) / reading.ticks or SHORTEST
         rest = (event.pitch, event.velocity, program, index)
         reading.notes.append(Note(start / reading.ticks, duration, *rest))
-
-
-def _program_at(changes: list[tuple[int, int]], time: int) -> int:
-    """The program that any track has set on a channel by `time`; piano before the first."""
-    place = bisect_right(changes, (time, 128))
-    return changes[place - 1][1] if place else 0
-
-
-def _close(
-    opened: list[tuple[int, Any, int]],
-    sounding: dict[tuple[int, int], deque[int]],
-    end: int,
-) -> Iterator[tuple[int, int]]:
-    """End notes without a note-off: at the pitch's next note-on, or at the end of the track."""
-    onsets: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for onset, event, _ in opened:
-        onsets[event.channel, event.pitch].append(onset)
-    for key, waiting in sounding.items():
-        for place in waiting:
-            later = bisect_right(onsets[key], opened[place][0])
-            yield place, onsets[key][later] if later < len(onsets[key]) else end
 
 
 def _read_meta(reading: _Reading, time: float, kind: str, data: Any) -> None:

@@ -10,7 +10,6 @@ from ..notes import DRUMS, LONGEST, Note
 from .midi import DRUM_CHANNEL
 
 TICKS_PER_QUARTER = 480  # divisible by 12 (triplets) and 16 (64th notes)
-_LAST_CHANNEL = 16
 
 
 def write_midi(
@@ -25,6 +24,8 @@ def write_midi(
     a note-off does not say which of them it ends; so `read_midi` gives the same notes back. Raises
     ValueError without notes, or for one outside MIDI's range.
     """
+    from music21.midi import MidiFile
+
     notes = list(notes)
     if not notes:
         raise ValueError(f"no notes to write to {path}")
@@ -32,19 +33,20 @@ def write_midi(
         if not (0 <= note.onset <= LONGEST and note.duration > 0 and 0 <= note.pitch <= 127):
             raise ValueError(f"{note} does not fit into a MIDI file")
     tracks = [_conductor(tempo, time_signature)]
-    programs = sorted({note.program for note in notes})
-    melodic = [channel for channel in range(1, _LAST_CHANNEL + 1) if channel != DRUM_CHANNEL]
-    for program in programs:
-        channel = melodic[programs.index(program) % len(melodic)]
+    melodic = [channel for channel in range(1, 17) if channel != DRUM_CHANNEL]
+    for number, program in enumerate(sorted({note.program for note in notes})):
+        channel = melodic[number % len(melodic)]
         for voice in _voices([note for note in notes if note.program == program]):
-            tracks.append(_track(voice, DRUM_CHANNEL if program == DRUMS else channel))
-    return _write_file(Path(path), tracks)
+            tracks.append(_voice_track(voice, DRUM_CHANNEL if program == DRUMS else channel))
+    file = MidiFile()
+    file.format, file.ticksPerQuarterNote, file.tracks = 1, TICKS_PER_QUARTER, tracks
+    with replacing(Path(path)) as stream:
+        stream.write(file.writestr())
+    return Path(path)
 
 
 def _voices(notes: list[Note]) -> list[list[tuple[int, int, Note]]]:
-    """Distribute notes, as (start, end, note) in ticks, so that no voice repeats a sounding
-    pitch.
-    """
+    """Voices of (start, end, note), in ticks, in none of which a sounding pitch begins again."""
     voices: list[list[tuple[int, int, Note]]] = []
     free: list[dict[int, int]] = []  # per voice: pitch -> the tick from which it is free
     for note in sorted(notes, key=lambda note: (note.onset, note.pitch, note.duration)):
@@ -66,12 +68,12 @@ def _conductor(tempo: float, time_signature: tuple[int, int]) -> Any:
 
     microseconds = min(max(round(60e6 / tempo), 1), 0xFFFFFF)
     beats, unit = time_signature
-    signature = bytes([beats, unit.bit_length() - 1, 24, 8])
-    tempo_event = _event(MetaEvents.SET_TEMPO, data=microseconds.to_bytes(3))
-    return _assemble([(0, tempo_event), (0, _event(MetaEvents.TIME_SIGNATURE, data=signature))])
+    metre = bytes([beats, unit.bit_length() - 1, 24, 8])
+    speed = _event(MetaEvents.SET_TEMPO, data=microseconds.to_bytes(3))
+    return _track([(0, 0, speed), (0, 1, _event(MetaEvents.TIME_SIGNATURE, data=metre))])
 
 
-def _track(voice: list[tuple[int, int, Note]], channel: int) -> Any:
+def _voice_track(voice: list[tuple[int, int, Note]], channel: int) -> Any:
     """One voice: its program, then note-offs before note-ons at every tick."""
     from music21.midi import ChannelVoiceMessages as Messages
 
@@ -84,8 +86,7 @@ def _track(voice: list[tuple[int, int, Note]], channel: int) -> Any:
         on = _event(Messages.NOTE_ON, channel, pitch=note.pitch, velocity=velocity)
         off = _event(Messages.NOTE_OFF, channel, pitch=note.pitch, velocity=0)
         events += [(start, 1, on), (end, 0, off)]
-    events.sort(key=lambda event: event[:2])
-    return _assemble([(time, event) for time, _, event in events])
+    return _track(events)
 
 
 def _event(kind: Any, channel: int | None = None, **values: Any) -> Any:
@@ -97,25 +98,16 @@ def _event(kind: Any, channel: int | None = None, **values: Any) -> Any:
     return event
 
 
-def _assemble(events: list[tuple[int, Any]]) -> Any:
-    """A music21 track of events at absolute ticks, with its end-of-track event."""
+def _track(events: list[tuple[int, int, Any]]) -> Any:
+    """A music21 track of events, each with its tick and its rank among those at the same tick."""
     from music21.midi import DeltaTime, MetaEvents, MidiTrack
 
-    track = MidiTrack()
-    now = 0
-    for time, event in [*events, (events[-1][0], _event(MetaEvents.END_OF_TRACK, data=b""))]:
-        delta = DeltaTime(track)
-        delta.time = time - now
-        track.events += [delta, event]
+    track, now = MidiTrack(), 0
+    ordered = sorted(events, key=lambda event: event[:2])
+    for time, _, event in [
+        *ordered,
+        (ordered[-1][0], 0, _event(MetaEvents.END_OF_TRACK, data=b"")),
+    ]:
+        track.events += [DeltaTime(track, time=time - now), event]
         now = time
     return track
-
-
-def _write_file(path: Path, tracks: list[Any]) -> Path:
-    from music21.midi import MidiFile
-
-    file = MidiFile()
-    file.format, file.ticksPerQuarterNote, file.tracks = 1, TICKS_PER_QUARTER, tracks
-    with replacing(path) as stream:
-        stream.write(file.writestr())
-    return path
