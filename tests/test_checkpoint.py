@@ -15,7 +15,7 @@ from tinylstm.files import load_arrays, save_arrays
 def progress():
     model = resumed.network()
     return model, Progress(
-        recipe={"seed": 1, "clip": 5.0},
+        fingerprint={"seed": 1, "clip": 5.0},
         epoch=2,
         batch=3,
         step=17,

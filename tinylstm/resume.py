@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 class Progress:
     """Where a run stands: counters, and the arrays that the next step starts from.
 
-    recipe: the run's fingerprint. epoch: epochs done; batch: batches done in the epoch after those;
+    fingerprint: see below. epoch: epochs done; batch: batches done in the epoch after those;
     step: batches done in total. sums: of losses, tokens, norms and seconds in the unfinished epoch.
     weights, slots, states: the model's, the optimizer's, and those that the next batch starts from;
     a finished run keeps none of the three.
     """
 
-    recipe: dict[str, Any] = field(default_factory=dict)
+    fingerprint: dict[str, Any] = field(default_factory=dict)
     epoch: int = 0
     batch: int = 0
     step: int = 0
@@ -54,14 +54,15 @@ class Progress:
     def description(self) -> dict[str, Any]:
         """Everything else, as plain data."""
         plain = {k: v for k, v in vars(self).items() if k not in ("weights", "slots", "states")}
+        plain["recipe"] = plain.pop("fingerprint")  # its name in files since version 0.1
         return plain | {"layers": None if self.states is None else len(self.states)}
 
     @classmethod
     def restore(cls, description: dict[str, Any], arrays: Arrays) -> "Progress":
         """The inverse of `arrays` and `description`."""
         description = dict(description)
-        layers = description.pop("layers")
-        self = cls(**description)
+        layers, recipe = description.pop("layers"), description.pop("recipe")
+        self = cls(fingerprint=recipe, **description)
         states: dict[int, list[Any]] = {i: [] for i in range(layers or 0)}
         for name, array in arrays.items():
             match name.split("/"):
@@ -95,7 +96,7 @@ def fingerprint(run: "Run", loss: Any, threads: int, data: Any) -> dict[str, Any
 def progress(run: "Run") -> Progress:
     """All that is needed to go on from here. The arrays are the run's own: save them at once."""
     kept = Progress(
-        recipe=run.recipe,
+        fingerprint=run.fingerprint,
         epoch=len(run.history),
         batch=run.batch,
         step=run.step,
@@ -115,7 +116,7 @@ def go_on(run: "Run", checkpoint: "Checkpoint") -> None:
     kept = checkpoint.progress
     if kept is None:
         raise ValueError("the checkpoint holds a network, but no run that could go on")
-    mine, its = run.recipe, kept.recipe
+    mine, its = run.fingerprint, kept.fingerprint
     if names := [name for name in mine | its if mine.get(name) != its.get(name)]:
         differ = "; ".join(f"{n} was {its.get(n)}, now {mine.get(n)}" for n in names)
         raise ValueError(f"the checkpoint is of another run, which cannot go on: {differ}")

@@ -64,7 +64,7 @@ class Run:
     stop: bool = False
     finished: bool = False
     whole: bool = True  # False while a step is half done
-    recipe: dict[str, Any] = field(default_factory=dict)  # what must be equal for a run to go on
+    fingerprint: dict[str, Any] = field(default_factory=dict)  # must be equal for a run to go on
     resumed: Checkpoint | None = None  # what this run started from
 
     @property
@@ -164,9 +164,9 @@ def fit(
     run = Run(model, optimizer, epochs, len(data), clip, seed, penalty)
     checkpoint = None if resume is None else load_checkpoint(resume)
     if threads is None and checkpoint and checkpoint.progress:
-        threads = checkpoint.progress.recipe.get("threads")
+        threads = checkpoint.progress.fingerprint.get("threads")
     shards = Shards(model, CategoricalCrossentropy() if loss is None else loss, threads)
-    run.recipe = fingerprint(run, shards.loss, shards.threads, data)
+    run.fingerprint = fingerprint(run, shards.loss, shards.threads, data)
     if checkpoint:
         go_on(run, checkpoint)
     for callback in callbacks:

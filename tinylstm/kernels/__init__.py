@@ -2,7 +2,8 @@
 
 Read in this order: vectors.py (the vector unit), gates.py (the cell's maths), tiles.py and
 products.py (the matrix product), lstm.py (the recurrence), elementwise.py (the rest), pool.py
-(memory). What is compiled is kept on disk under a name made from these files' contents.
+(memory). Compiled code is cached under a name made from these files' contents.
+Next: vectors.py.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """What is not a recurrence: the loss, the embedding's scatter, and the optimizers' updates.
 
 Why this is fast: each passes over its numbers once and makes no temporary arrays; NumPy's versions
-write and read a new array for every operator in the formula.
+write and read a new array for every operator in the formula. Next: pool.py.
 """
 
 from math import log, sqrt
@@ -28,7 +28,7 @@ def _softmax(logits, targets, p, N, V):  # type: ignore[no-untyped-def]
             p[row + j] /= s
         if targets[i] >= 0:
             total += log(s) + m - logits[row + targets[i]]
-        elif not s >= 0:  # a NaN does not hide in a row that is left out
+        elif not s >= 0:  # NaN in a row that is left out still counts
             total += s
     return total
 
@@ -99,7 +99,7 @@ def softmax_cross_entropy_backward(
 
 
 def matmul(a: ndarray, b: ndarray) -> ndarray:
-    """See `backend.matmul`: by BLAS."""
+    """See `backend.matmul`: BLAS, into reused memory."""
     return np.matmul(a, b, out=empty((len(a), b.shape[1]), a.dtype))
 
 
@@ -132,7 +132,7 @@ def adam_step(optimizer: Any, p: ndarray, g: ndarray, *slots: ndarray) -> None:
 
 
 def _step(kernel: Any, optimizer: Any, arrays: list[ndarray], *numbers: float) -> None:
-    """Run a kernel on flat arrays; the textbook where one of them cannot be seen as flat."""
+    """Run a kernel on flat arrays; the definition if one of them is not contiguous."""
     if all(array.flags.c_contiguous for array in arrays):
         kind = arrays[0].dtype.type
         kernel(*(array.reshape(-1) for array in arrays), *map(kind, numbers))

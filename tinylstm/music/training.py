@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ..callbacks import LearningRateScheduler, ModelCheckpoint, ProgressBar
 from ..model import Sequential
-from ..ngram import baselines
 from ..presets import Preset
 from ..training import History, fit
 from .composing import openings
@@ -50,7 +49,7 @@ def fit_preset(
     resume = resume and path.exists()
     if path.exists() and not resume:
         path.replace(path.with_name("previous.npz"))
-    beaten = {} if held_out is None else baselines(train, held_out, len(tokenizer))
+    beaten = {} if held_out is None else corpus.baselines()
     settings = preset.settings() | {
         "baselines": beaten, "tempo": corpus.tempo, "primers": openings(train)
     }  # fmt: skip

@@ -19,7 +19,7 @@ from numpy import ndarray
 
 from ...data import Tokens
 from ...files import cache_folder, replacing
-from ...ngram import bigram_nats, unigram_nats
+from ...ngram import bigram_nats, ngram_nats, unigram_nats
 from ..files import MIDI_SUFFIXES, SCORE_SUFFIXES
 from ..tokenizers import tokenizer_from_config
 from ..tokenizers.base import Tokenizer
@@ -63,6 +63,14 @@ class Corpus:
         names = set(self.validation_pieces or self.train_pieces)
         files = [file for file in self.report.kept if file.name in names]
         return sum(file.tokens for file in files) / max(sum(file.notes_kept for file in files), 1)
+
+    def baselines(self) -> dict[str, float]:
+        """What counting reaches on the held-out pieces, in nats per token: see `ngram.py`."""
+        held_out = self.validation or self.train
+        five = ngram_nats(self.train, held_out, len(self.tokenizer), order=5)
+        report = self.report
+        found = {"unigram": report.unigram_nats, "bigram": report.bigram_nats, "5-gram": five}
+        return {name: nats for name, nats in found.items() if nats is not None}
 
     @property
     def tempo(self) -> float:
