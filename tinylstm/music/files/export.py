@@ -18,7 +18,7 @@ from ..notes import Note, Piece
 from . import write_midi
 
 SOUNDFONTS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
-RATE = 44_100  # samples a second
+RATE = 44_100  # samples per second
 LONGEST_WRITTEN = 16.0  # quarter notes
 KEYBOARDS = range(24)  # General MIDI's pianos, celesta to dulcimer, organs and accordions
 

@@ -56,7 +56,7 @@ def _parse(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about names of instruments and the like
             return converter.parse(path, forceSource=True)
-    except (Exception, RecursionError) as error:  # music21 raises exceptions of many kinds
+    except Exception as error:  # music21 raises exceptions of many kinds
         why = str(error) or type(error).__name__
         raise UnreadableFileError(path, f"music21 cannot read it ({why})") from error
 
