@@ -106,7 +106,7 @@ def section(found: dict[str, Any]) -> str:
         f"{found['length']} {'tokens' if found['preset'] == 'article' else 'notes'} each; "
         f"sampling: {', '.join(f'{k} {v:g}' for k, v in said.items())}"
         f"{' (argmax)' if not said['temperature'] else ''}.\n\n"
-        f"- Stuck (a cycle of up to 8 tokens fills more than {few['stuck_above']}): "
+        f"- Stuck (a cycle of up to 8 tokens is longer than {few['stuck_above']}): "
         f"**{len(few['stuck'])} of {few['pieces']}**.\n"
     )
     for name, how in (("copied", "in any key"), ("copied_exactly", "exactly")):

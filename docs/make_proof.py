@@ -1,7 +1,7 @@
 """Writes proof.md: python docs/make_proof.py        (needs the extras test and parity; 3 minutes)
 
-Every figure in the tables is measured by this command. The two that take longer, the deep run and
-the mutation score, are measured by commands of their own, named there, and kept in RECORDED.
+This command measures every figure in the tables. The two that take longer, the deep run and the
+mutation score, have commands of their own, named in the file, and are kept in RECORDED.
 """
 
 import json
@@ -23,7 +23,7 @@ from test_layers import MAKERS, built, numbers  # noqa: E402
 
 from tinylstm.gradcheck import gradcheck  # noqa: E402
 
-HEAD = """# What is proved, and by which command
+HEAD = """# What is proved, and with which command
 
 The tables are written by `python docs/make_proof.py`{where}.
 The derivation is in [backprop.md](backprop.md).
@@ -46,14 +46,14 @@ def gradient_section():
     deep = json.loads(RECORDED.read_text())["deep"]
     return f"""## Gradients
 
-Largest relative error against the complex step, per layer, 4 steps of 2 sequences, everything
-random, gradients flowing into outputs and final states. One layer:
+The largest relative error of each layer against the complex step: 4 steps of 2 sequences, all inputs
+random, gradients into outputs and final states. For one layer:
 `python -m tinylstm.gradcheck lstm`.
 
 {table("layer", "arrays", "largest error", rows=rows)}
 
-Over {deep["cases"]:,} generated nets of one to four layers, with and without a loss, in training
-and in use: {deep["error"]:.1e} at most, where Hypothesis was told to look for the largest.
+Over {deep["cases"]:,} generated nets of one to four layers, with and without a loss, with and
+without dropout: at most {deep["error"]:.1e}, where Hypothesis searches for the largest.
 {deep["time"]}.
 
     {deep["command"]}
@@ -88,11 +88,10 @@ def parity_section():
     conventions = str(parity.__doc__).split("Conventions that differ")[1].rstrip()
     return f"""## Parity
 
-The same weights and data through ours, {peers}.
-Ours: the largest number of the quantity, in float64 (of the last comparison). The rest: the
-largest difference, relative to the largest number where that is above 1. A d is the gradient of
-what follows it.
-Asserted at 1e-10 (float64) and 1e-5 (float32): `python -m pytest tests/test_parity.py`.
+The same weights and data in this library, {peers}.
+"Ours" is the largest number of the quantity in float64, in the last comparison. The other columns
+are the largest difference, divided by the largest number if that is above 1. dq is the gradient of q.
+`python -m pytest tests/test_parity.py` asserts 1e-10 in float64 and 1e-5 in float32.
 
 {table("quantity", "ours", *titles, rows=rows)}
 
@@ -111,10 +110,11 @@ def bug_section():
     caught = sum("nothing" not in row[-1] for row in rows)
     return f"""## Planted bugs
 
-{caught} of {len(rows)} caught. Each is one line of the real source gone wrong, and the ordinary
-tests of that file must fail: `python -m pytest tests/test_planted_bugs.py`.
+{caught} of {len(rows)} are found. Each changes one line of the real source, and the ordinary tests
+of that file must fail. With kernels installed, each bug in functional.py must also be reported when
+a network is run or trained. `python -m pytest tests/test_planted_bugs.py`.
 
-{table("what is wrong", "file", "the line", "becomes", "fails in", rows=rows)}
+{table("bug", "file", "the line", "becomes", "found by", rows=rows)}
 """
 
 
@@ -125,8 +125,8 @@ def mutation_section():
 
 [mutmut](https://mutmut.readthedocs.io) changed the maths, layers, losses and optimizers in
 {score["mutants"]:,} ways, one at a time; {score["killed"]:,} made a test fail:
-{100 * score["killed"] / score["mutants"]:.1f} %. The others change nothing that can be observed,
-and are listed with the reason in [mutation_survivors.txt](../tests/mutation_survivors.txt).
+{100 * score["killed"] / score["mutants"]:.1f} %. The others change nothing that a test could observe;
+each is listed with its reason in [mutation_survivors.txt](../tests/mutation_survivors.txt).
 {score["time"]}.
 
     {score["command"]}
