@@ -8,6 +8,7 @@ python -m pytest tests/test_properties.py -k every_gradient --hypothesis-profile
 """
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,6 +21,14 @@ settings.register_profile(
 )
 settings.register_profile("deep", max_examples=10_000, deadline=None, suppress_health_check=SLOW)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder for one test alone."""
+    monkeypatch.setenv("TINYLSTM_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
 
 NOT_QUICK = {  # they start processes, read many files, or wait
     *("test_article", "test_cli", "test_compose", "test_events", "test_examples", "test_export"),

@@ -12,9 +12,8 @@ from tinylstm.music.corpus.report import FileReport
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("TINYLSTM_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+def folder(own_cache):
+    return own_cache
 
 
 def parsed(**facts):

@@ -8,8 +8,7 @@ from tinylstm.music.evaluation.compare import Judge, excerpts, table
 
 
 @pytest.fixture
-def corpus(tmp_path, monkeypatch):
-    monkeypatch.setenv("TINYLSTM_CACHE", str(tmp_path / "cache"))
+def corpus(tmp_path, own_cache):
     rng = np.random.default_rng(0)
     (tmp_path / "songs").mkdir()
     for number in range(10):

@@ -13,11 +13,7 @@ from tinylstm.music import ArticleTokenizer, EmptyCorpusError, Note, load_corpus
 from tinylstm.music.corpus import corpus as corpus_module
 from tinylstm.music.corpus.corpus import find_files
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("TINYLSTM_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def scale(start, count=20):
@@ -156,10 +152,10 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_a_damaged_corpus_is_built_again_and_said_once(songs, cache, parsed, name):
+def test_a_damaged_corpus_is_built_again_and_said_once(songs, own_cache, parsed, name):
     before = load_corpus(songs, ArticleTokenizer())
     ids, targets = np.array(before.train.ids), np.array(before.validation.targets)
-    path = next(cache.glob(f"corpora/*/{name}"))
+    path = next(own_cache.glob(f"corpora/*/{name}"))
     damaged = DAMAGE[name](path.read_bytes())
     path.unlink()  # the maps of `before` stay whole
     path.write_bytes(damaged)
@@ -172,11 +168,11 @@ def test_a_damaged_corpus_is_built_again_and_said_once(songs, cache, parsed, nam
     load_corpus(songs, ArticleTokenizer())  # whole again: a warning would be an error
 
 
-def test_a_damaged_parsed_file_is_parsed_again(songs, cache, parsed):
+def test_a_damaged_parsed_file_is_parsed_again(songs, own_cache, parsed):
     before = load_corpus(songs, ArticleTokenizer())
-    for path in cache.glob("corpora/*/*"):
+    for path in own_cache.glob("corpora/*/*"):
         path.unlink()
-    first, second, third, *_ = sorted(cache.glob("parsed/*/*.npz"))
+    first, second, third, *_ = sorted(own_cache.glob("parsed/*/*.npz"))
     data = bytearray(first.read_bytes())
     data[len(data) // 2] ^= 4
     first.write_bytes(data)
@@ -188,8 +184,8 @@ def test_a_damaged_parsed_file_is_parsed_again(songs, cache, parsed):
     assert before.report == after.report and len(parsed) == 3
 
 
-def test_a_cache_that_cannot_be_written_is_named(songs, cache):
-    cache.write_bytes(b"a file where a folder should be")
+def test_a_cache_that_cannot_be_written_is_named(songs, own_cache):
+    own_cache.write_bytes(b"a file where a folder should be")
     with pytest.raises(FileError, match=r"cannot write .*cache/.*: set TINYLSTM_CACHE to a folder"):
         load_corpus(songs, ArticleTokenizer())
 

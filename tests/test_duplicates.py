@@ -79,8 +79,7 @@ def test_what_says_little_is_left_out():
     assert len(grams([])) == len(grams([Note(0, 1, 60)])) == 0
 
 
-def test_a_corpus_keeps_them_on_one_side_and_names_them(tmp_path, monkeypatch, pieces):
-    monkeypatch.setenv("TINYLSTM_CACHE", str(tmp_path / "cache"))
+def test_a_corpus_keeps_them_on_one_side_and_names_them(tmp_path, own_cache, pieces):
     for number, piece in enumerate(pieces[:6]):
         write_midi(tmp_path / f"{number}.mid", piece[:300])
     third = [n._replace(pitch=n.pitch - 2, onset=n.onset * 2) for n in pieces[3][:300]]

@@ -66,8 +66,7 @@ def damage(data, rng):
     return data
 
 
-def test_damaged_files_are_all_accounted_for(tmp_path, monkeypatch):
-    monkeypatch.setenv("TINYLSTM_CACHE", str(tmp_path / "cache"))
+def test_damaged_files_are_all_accounted_for(tmp_path, own_cache):
     folder = tmp_path / "songs"
     folder.mkdir()
     rng, sound = np.random.default_rng(0), sound_files()

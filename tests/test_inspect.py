@@ -13,8 +13,7 @@ from tinylstm.music import Note, write_midi
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("TINYLSTM_CACHE", str(tmp_path / "cache"))
+def folder(tmp_path, own_cache):
     songs = tmp_path / "songs"
     (songs / "below").mkdir(parents=True)
     rng = np.random.default_rng(0)

@@ -26,8 +26,7 @@ class Treacherous(EventTokenizer):
 
 
 @pytest.fixture
-def songs(tmp_path, monkeypatch):
-    monkeypatch.setenv("TINYLSTM_CACHE", str(tmp_path / "cache"))
+def songs(tmp_path, own_cache, monkeypatch):
     monkeypatch.setattr("tinylstm.music.corpus.parse._SMALL", 0)
     for pitch, name in enumerate(("a", "dies", "hangs", "raises", "z"), 60):
         write_midi(tmp_path / "songs" / f"{name}.mid", [Note(0, 1, pitch), Note(1, 1, pitch)])

@@ -97,8 +97,7 @@ def test_what_is_no_score_is_named(tmp_path, suffix, content):
         read_music(path)
 
 
-def test_a_folder_of_all_formats(tmp_path, monkeypatch):
-    monkeypatch.setenv("TINYLSTM_CACHE", str(tmp_path / "cache"))
+def test_a_folder_of_all_formats(tmp_path, own_cache):
     songs = tmp_path / "songs"
     (songs / "old" / "er").mkdir(parents=True)
     (songs / "a.abc").write_text(ABC)
