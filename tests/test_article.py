@@ -1,4 +1,4 @@
-"""The article's tokenizer: its strict form against the article's own few lines of music21."""
+"""The 2017 tutorial's tokenizer: its strict form against the tutorial's few lines of music21."""
 
 import json
 import warnings

@@ -124,7 +124,7 @@ def test_the_articles_alphabet():
 
 
 def test_windows_are_read_anew_for_each_token():
-    """As the article does it, a loop by hand; and equal windows, read once, change nothing."""
+    """The 2017 tutorial's loop by hand; reading equal windows once changes nothing."""
     net = checkpoint(ArticleTokenizer(vocabulary=["0.4.7", "C4", "D4"]), window=3)
     takes = compose_takes(net, range(6), 30, Sampling(0))
     for take in takes:

@@ -17,7 +17,7 @@ def random_logits(seed, rows=4, classes=9):
 @given(
     st.integers(0, 99), st.floats(0.1, 4), st.integers(0, 10), st.floats(0.05, 1), st.floats(0, 1)
 )
-def test_what_is_kept_are_the_likeliest(seed, temperature, top_k, top_p, min_p):
+def test_the_most_likely_tokens_are_kept(seed, temperature, top_k, top_p, min_p):
     logits = random_logits(seed)
     p = Sampling(temperature, top_k, top_p, min_p).probabilities(logits)
     full = Sampling(temperature).probabilities(logits)
@@ -52,8 +52,8 @@ def test_draws_follow_the_probabilities():
 
 def test_temperature_says_which_way_it_works():
     logits = random_logits(1)
-    likeliest = [Sampling(t).probabilities(logits).max(axis=1) for t in (0.5, 1, 2)]
-    assert (likeliest[0] > likeliest[1]).all() and (likeliest[1] > likeliest[2]).all()
+    largest = [Sampling(t).probabilities(logits).max(axis=1) for t in (0.5, 1, 2)]
+    assert (largest[0] > largest[1]).all() and (largest[1] > largest[2]).all()
     cold = Sampling(1e-3).choose(logits, np.full(4, 0.7))
     assert (cold == Sampling(0).choose(logits, np.zeros(4))).all()
     assert (cold == logits.argmax(axis=1)).all()

@@ -1,4 +1,4 @@
-"""The page: what it is told, and in a real browser that it draws, plays and keeps time.
+"""The page: its data, and in a real browser that it draws, plays and keeps time.
 
 The browser tests need Chromium, its driver and selenium (``pip install -e .[browser]``), and are
 skipped by name where they are missing. ``TINYLSTM_SCREENSHOTS=docs`` keeps what they see.
