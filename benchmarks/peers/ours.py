@@ -57,6 +57,6 @@ def build(work: Workload) -> Callable[[], object]:
 
     def step() -> None:
         _, _, grads = shards.gradients(batch, None, [next(steps)])
-        optimizer.update(model.params, grads, shards.spread)
+        optimizer.update(model.params, grads, shards.each)
 
     return step
