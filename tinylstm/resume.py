@@ -2,7 +2,8 @@
 
 A run that goes on ends in the same bits as one that was never stopped. Its arrays (weights,
 optimizer slots, states) and its counters are kept; randomness and the order of the data follow from
-the counters. The file itself is written in checkpoint.py.
+the counters. The file itself is written in checkpoint.py; a run is a `Run` of training.py, which
+uses this file and is not imported here. Next: backend.py.
 """
 
 import signal
@@ -10,14 +11,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .layers import State
 from .model import Arrays
-
-if TYPE_CHECKING:
-    from .checkpoint import Checkpoint
-    from .training import Run
 
 
 @dataclass
@@ -76,7 +73,7 @@ class Progress:
         return self
 
 
-def fingerprint(run: "Run", loss: Any, threads: int, data: Any) -> dict[str, Any]:
+def fingerprint(run: Any, loss: Any, threads: int, data: Any) -> dict[str, Any]:
     """What must be equal for two runs to end in the same bits, as plain data."""
     describe = getattr(data, "describe", None)
     config = {k: v for k, v in run.optimizer.config().items() if k != "learning_rate"}
@@ -93,7 +90,7 @@ def fingerprint(run: "Run", loss: Any, threads: int, data: Any) -> dict[str, Any
     }
 
 
-def progress(run: "Run") -> Progress:
+def progress(run: Any) -> Progress:
     """All that is needed to go on from here. The arrays are the run's own: save them at once."""
     kept = Progress(
         fingerprint=run.fingerprint,
@@ -111,7 +108,7 @@ def progress(run: "Run") -> Progress:
     return kept
 
 
-def go_on(run: "Run", checkpoint: "Checkpoint") -> None:
+def go_on(run: Any, checkpoint: Any) -> None:
     """Put a run where the checkpoint's stood. Raises ValueError that lists what differs."""
     kept = checkpoint.progress
     if kept is None:

@@ -4,6 +4,7 @@ Files give pieces (files/midi.py), tokenizers turn them into ids (tokenizers/bas
 knows neither. Next: files/midi.py.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,17 @@ SHORTEST = 1 / 32  # quarter notes: the duration of a note that a file starts an
 LONGEST = 100_000.0  # quarter notes, about 14 hours: a later time in a file is an error
 
 Instruments = Literal["piano", "all"]  # piano: programs 0 to 7, keyboards with strings
+
+
+class UnreadableFileError(Exception):
+    """A file without readable notes: which, why, and what to do about it."""
+
+    def __init__(self, path: str | os.PathLike[str], reason: str, advice: str = "") -> None:
+        super().__init__(str(path), reason, advice)
+        self.path, self.reason, self.advice = Path(path), reason, advice
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" + (f": {self.advice}" if self.advice else "")
 
 
 class Note(NamedTuple):

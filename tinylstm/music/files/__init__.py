@@ -3,7 +3,8 @@
 Read midi.py first; scores.py reads notation, writing.py and export.py write.
 """
 
-from .midi import MIDI_SUFFIXES, SCORE_SUFFIXES, UnreadableFileError, read_midi, read_music
+from ..notes import UnreadableFileError
+from .midi import MIDI_SUFFIXES, SCORE_SUFFIXES, read_midi, read_music
 from .writing import write_midi
 
 __all__ = [

@@ -14,23 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..notes import DRUMS, LONGEST, SHORTEST, Note, Piece
+from ..notes import DRUMS, LONGEST, SHORTEST, Note, Piece, UnreadableFileError
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 SCORE_SUFFIXES = (".musicxml", ".mxl", ".xml", ".krn", ".abc", ".mei")
 DRUM_CHANNEL = 10
 _AT_ONCE = 64  # bytes: more than any event but a long text
-
-
-class UnreadableFileError(Exception):
-    """A file without readable notes: which, why, and what to do about it."""
-
-    def __init__(self, path: str | os.PathLike[str], reason: str, advice: str = "") -> None:
-        super().__init__(str(path), reason, advice)
-        self.path, self.reason, self.advice = Path(path), reason, advice
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}" + (f": {self.advice}" if self.advice else "")
 
 
 def read_music(path: str | os.PathLike[str], name: str | None = None) -> Piece:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..notes import DRUMS, SHORTEST, Note, Piece
-from .midi import UnreadableFileError
+from ..notes import DRUMS, SHORTEST, Note, Piece, UnreadableFileError
 
 _VELOCITY = 64  # of notes without dynamics
 
