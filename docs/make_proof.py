@@ -46,8 +46,8 @@ def gradient_section():
     deep = json.loads(RECORDED.read_text())["deep"]
     return f"""## Gradients
 
-The largest relative error of each layer against the complex step: 4 steps of 2 sequences, all inputs
-random, gradients into outputs and final states. For one layer:
+The largest relative error of each layer against the complex step: 4 steps of 2 sequences, all
+inputs random, gradients into outputs and final states. For one layer:
 `python -m tinylstm.gradcheck lstm`.
 
 {table("layer", "arrays", "largest error", rows=rows)}
@@ -90,8 +90,8 @@ def parity_section():
 
 The same weights and data in this library, {peers}.
 "Ours" is the largest number of the quantity in float64, in the last comparison. The other columns
-are the largest difference, divided by the largest number if that is above 1. dq is the gradient of q.
-`python -m pytest tests/test_parity.py` asserts 1e-10 in float64 and 1e-5 in float32.
+are the largest difference, divided by the largest number if that is above 1. dq is the gradient
+of q. `python -m pytest tests/test_parity.py` asserts 1e-10 in float64 and 1e-5 in float32.
 
 {table("quantity", "ours", *titles, rows=rows)}
 
@@ -125,8 +125,9 @@ def mutation_section():
 
 [mutmut](https://mutmut.readthedocs.io) changed the maths, layers, losses and optimizers in
 {score["mutants"]:,} ways, one at a time; {score["killed"]:,} made a test fail:
-{100 * score["killed"] / score["mutants"]:.1f} %. The others change nothing that a test could observe;
-each is listed with its reason in [mutation_survivors.txt](../tests/mutation_survivors.txt).
+{100 * score["killed"] / score["mutants"]:.1f} %. The others change nothing that a test could
+observe. Each is listed with its reason in
+[mutation_survivors.txt](../tests/mutation_survivors.txt).
 {score["time"]}.
 
     {score["command"]}
