@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from . import functional
+from . import functional, twins
 
 BACKENDS = ("auto", "numpy", "numba")
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -63,8 +63,8 @@ def kernels_for(*arrays: ndarray) -> ModuleType | None:
         return None
     dtype = arrays[0].dtype
     fits = dtype in FLOATS and all(array.dtype == dtype for array in arrays)
-    if fits and (twins := kernels()) is not None:
-        return twins
+    if fits and (fast := kernels()) is not None:
+        return fast
     if _chosen == "numba":
         kinds = sorted({str(array.dtype) for array in arrays})
         raise ValueError(f"backend 'numba' has no kernel for {kinds}: use 'auto', or install numba")
@@ -73,8 +73,8 @@ def kernels_for(*arrays: ndarray) -> ModuleType | None:
 
 def frozen_weights(weights: Iterable[ndarray]) -> AbstractContextManager[None]:
     """A `with` block in which these do not change: kernels then prepare each of them only once."""
-    twins = None if _chosen == "numpy" else kernels()
-    return nullcontext() if twins is None else twins.frozen_weights(weights)
+    fast = None if _chosen == "numpy" else kernels()
+    return nullcontext() if fast is None else fast.frozen_weights(weights)
 
 
 def lstm_forward(x: ndarray, h0: ndarray, c0: ndarray, Wx: ndarray, *others: Any) -> Any:
@@ -100,40 +100,36 @@ def softmax_cross_entropy_backward(p: ndarray, targets: ndarray, count: int) -> 
 
 def matmul(a: ndarray, b: ndarray) -> ndarray:
     """a @ b, (N, K) times (K, M); the kernels' own reuses memory from step to step."""
-    twins = kernels_for(a, b)
-    return a @ b if twins is None else twins.matmul(a, b)
+    fast = kernels_for(a, b)
+    return a @ b if fast is None else fast.matmul(a, b)
 
 
 def add_rows(table: ndarray, ids: ndarray, rows: ndarray) -> None:
     """table[ids[i]] += rows[i] for every i, repeated ids included; changes the table in place."""
-    twins = kernels_for(table, rows)
-    (np.add.at if twins is None else twins.add_rows)(table, ids, rows)
+    fast = kernels_for(table, rows)
+    (np.add.at if fast is None else fast.add_rows)(table, ids, rows)
 
 
 def optimizer_step(optimizer: Any, p: ndarray, g: ndarray) -> Callable[..., None]:
     """`optimizer.step`, or its twin, which makes no temporary arrays: a function (p, g, *slots)."""
-    if (twins := kernels_for(p, g)) is None:
+    if (fast := kernels_for(p, g)) is None:
         return optimizer.step
-    steps = twins.OPTIMIZER_STEPS
+    steps = fast.OPTIMIZER_STEPS
     names = [f"{kind.__module__}.{kind.__name__}" for kind in type(optimizer).__mro__]
     twin = next((steps[name] for name in names if name in steps), None)
     if twin is not None:
-        from .twins import optimizer_differs
-
-        name = f"{type(optimizer).__name__}.step"
-        if _trusted(name, twin, optimizer_differs(optimizer, twin, p.dtype)):
+        difference = twins.optimizer_differs(optimizer, twin, p.dtype)
+        if _trusted(f"{type(optimizer).__name__}.step", twin, difference):
             return partial(twin, optimizer)
     return optimizer.step
 
 
 def _run(name: str, arrays: tuple[Any, ...], *args: Any) -> Any:
     """The function of that name: the kernel if it fits the arrays and equals the definition."""
-    twins = kernels_for(*arrays)
-    if twins is not None:
-        from .twins import function_differs
-
-        twin = getattr(twins, name)
-        if _trusted(f"functional.{name}", twin, function_differs(name, twin, args)):
+    if (fast := kernels_for(*arrays)) is not None:
+        twin = getattr(fast, name)
+        difference = twins.function_differs(name, twin, args)
+        if not (difference or _warned) or _trusted(f"functional.{name}", twin, difference):
             return twin(*args)
     return getattr(functional, name)(*args)
 
