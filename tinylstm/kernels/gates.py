@@ -29,7 +29,10 @@ def _arrays(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]:
 
 @intrinsic
 def cell_forward(typing, z, z0, bias, c_prev, p0, c, c0, h, h0, n):  # type: ignore[no-untyped-def]
-    """Replaces z[z0:][:4n] + bias by the gates i f g o; writes c[c0:][:n], h[h0:][:n]; n is H."""
+    """Replaces z[z0:][:4n] with the gates i f g o of z + bias; writes c[c0:][:n] and h[h0:][:n].
+
+    n is H.
+    """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         z, z0, bias, c_prev, p0, c, c0, h, h0, n = _arrays(context, builder, signature, args)
@@ -59,7 +62,7 @@ def cell_forward(typing, z, z0, bias, c_prev, p0, c, c0, h, h0, n):  # type: ign
 def cell_backward(  # type: ignore[no-untyped-def]
     typing, dh, dh0, dout, o0, dc, dc0, gates, g0, c, c0, c_prev, p0, dz, dz0, db, n
 ):
-    """Writes dz[dz0:][:4n] from dh + dout and dc; overwrites dc by dc_prev; adds dz to db[:4n]."""
+    """Writes dz[dz0:][:4n] from dh + dout and dc; replaces dc with dc_prev; adds dz to db[:4n]."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         (dh, dh0, dout, o0, dc, dc0, gates, g0, c, c0, c_prev, p0, dz, dz0, db, n) = _arrays(

@@ -31,7 +31,7 @@ LINE = 64  # bytes in a cache line
 
 
 def _tile(rows: int) -> Any:
-    """The intrinsic that computes a tile of that many rows, over all k."""
+    """The intrinsic that computes a tile of `rows` rows, over all k."""
 
     @intrinsic
     def tile(typing, A, a0, a_row, a_k, B, b0, b_k, K, C, c0, c_row, add, next_b):  # type: ignore[no-untyped-def]
