@@ -10,6 +10,10 @@ def glorot_uniform(shape: tuple[int, int], rng: np.random.Generator, dtype: Any)
     """Uniform in +-sqrt(6 / (inputs + outputs)), for a shape (inputs, outputs).
 
     (X. Glorot and Y. Bengio, AISTATS 2010)
+
+    >>> W = glorot_uniform((2, 4), np.random.default_rng(0), np.float32)
+    >>> W.shape, bool(abs(W).max() < 1)
+    ((2, 4), True)
     """
     limit = np.sqrt(6 / sum(shape))
     return rng.uniform(-limit, limit, shape).astype(dtype)
@@ -19,6 +23,10 @@ def orthogonal(shape: tuple[int, int], rng: np.random.Generator, dtype: Any) -> 
     """Orthonormal rows, or orthonormal columns if there are more rows than columns.
 
     (A. Saxe, J. McClelland and S. Ganguli, ICLR 2014)
+
+    >>> W = orthogonal((2, 4), np.random.default_rng(0), np.float64)
+    >>> np.allclose(W @ W.T, np.eye(2))
+    True
     """
     rows, columns = max(shape), min(shape)
     q, r = np.linalg.qr(rng.standard_normal((rows, columns)))  # (rows, columns)

@@ -127,7 +127,11 @@ class TiedDense(Layer):
 
 
 class OneHot(Layer):
-    """ids (T, B) to vectors (T, B, V) that are 1 at the id and 0 elsewhere."""
+    """ids (T, B) to vectors (T, B, V) that are 1 at the id and 0 elsewhere.
+
+    >>> OneHot(3).forward(np.array([[2]]))[0].tolist()
+    [[[0.0, 0.0, 1.0]]]
+    """
 
     config_names = ("vocabulary",)
 
@@ -151,7 +155,11 @@ class OneHot(Layer):
 
 
 class ScaledInteger(OneHot):
-    """ids (T, B) to id / vocabulary (T, B, 1), as in the 2017 tutorial: as if 17 were like 18."""
+    """ids (T, B) to id / vocabulary (T, B, 1), as in the 2017 tutorial, so that 17 is close to 18.
+
+    >>> ScaledInteger(4).forward(np.array([[3]]))[0].tolist()
+    [[[0.75]]]
+    """
 
     def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
         self.dtype = np.dtype(dtype)
