@@ -20,7 +20,7 @@ from tinylstm.layers import LAYERS, LSTM, Bidirectional, Dense, Embedding, TiedD
 from tinylstm.losses import CategoricalCrossentropy
 from tinylstm.model import Sequential
 
-# constructor arguments that the command line does not set
+# for required constructor arguments that the command line does not set
 DEFAULTS: dict[str, Any] = {"units": 3, "vocabulary": 5, "rate": 0.5, "activation": "tanh"}
 
 
@@ -50,7 +50,11 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("--dtype", default="float64", choices=("float32", "float64"))
     line.add_argument("--tolerance", type=float, help="largest allowed relative error")
     line.add_argument("--seed", type=int, default=0)
-    line.add_argument("--inference", action="store_true", help="check without dropout")
+    line.add_argument(
+        "--inference",
+        action="store_true",
+        help="no dropout; batch normalization with its running means",
+    )
     return line
 
 

@@ -1,4 +1,6 @@
-"""The function that a check differentiates: the loss, of parameters, input and initial states."""
+"""The function that a check differentiates: the loss, with respect to parameters,
+input and initial states.
+"""
 
 import copy
 from collections.abc import Iterator
@@ -58,7 +60,9 @@ class Problem:
         return self.net.forward(self.x, self.states, rng)
 
     def value(self) -> Any:
-        """The loss (or random linear function) of the outputs, plus one of the final states."""
+        """The loss of the outputs, or a random linear function of them if there is no loss, plus a
+        random linear function of the final states.
+        """
         y, states, _ = self.forward()
         double = np.result_type(y.dtype, np.float64)  # so that the sum loses no digits
         if self.loss is None:
@@ -84,7 +88,7 @@ class Problem:
         return found
 
     def backward(self) -> Iterator[tuple[str, ndarray, ndarray]]:
-        """Yields those of `gradients`, unchecked."""
+        """Yields what `gradients` returns, before its checks."""
         y, _, caches = self.forward()
         dy = self.dy
         if self.loss is not None:
