@@ -190,13 +190,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("rows", nargs="*", help=f"of {' '.join(['limits', *WORKLOADS, 'startup'])}")
+    names = ["limits", *WORKLOADS, "startup"]
+    parser.add_argument("rows", nargs="*", help=f"some of: {' '.join(names)}")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--rounds", type=int, default=15, help="steps per peer (default 15)")
     args = parser.parse_args()
-    unknown = [row for row in args.rows if row not in (*WORKLOADS, "limits", "startup")]
+    unknown = [row for row in args.rows if row not in names]
     if unknown:
-        parser.error(f"unknown rows {unknown}: use some of {['limits', *WORKLOADS, 'startup']}")
+        parser.error(f"unknown rows {unknown}: use some of {names}")
     rows = [row for row in WORKLOADS if row in args.rows or not args.rows]
 
     print(machine())

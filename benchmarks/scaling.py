@@ -64,7 +64,7 @@ print(f"{len(ids):12,} {opened:10.2f} {1e6 * seconds / tokens:12.1f} {peak.most 
 def main() -> None:
     """Print one line per size."""
     sizes = [int(float(size)) for size in sys.argv[1:]] or SIZES
-    print("      tokens     s open us per token     MB more")
+    print("      tokens  s to open us per token    MB more")
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "ids"

@@ -38,7 +38,7 @@ class MeanSquaredError(tl.Loss):
 
 
 class Sums:
-    """New random examples in every epoch, `len` batches."""
+    """New random examples every epoch; `len` is the number of batches."""
 
     def __init__(self, steps: int, seed: int, batches: int = 100, batch: int = 64):
         self.steps, self.seed, self.batches, self.batch = steps, seed, batches, batch
@@ -63,7 +63,7 @@ def main() -> None:
     )
     parser.add_argument("--steps", type=int, default=100, help="T, the length (default 100)")
     parser.add_argument("--units", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=30, help="of 100 batches of 64 (default 30)")
+    parser.add_argument("--epochs", type=int, default=30, help="of 100 batches each (default 30)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/adding.png"))
     args = parser.parse_args()

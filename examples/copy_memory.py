@@ -22,7 +22,7 @@ BLANK, SIGNAL = LETTERS, LETTERS + 1
 
 
 class Copies:
-    """New random examples in every epoch, `len` batches. Only the letters of the target count."""
+    """New random examples every epoch. Only the steps that repeat the letters have a loss."""
 
     def __init__(self, silence: int, seed: int, batches: int = 100, batch: int = 64):
         self.silence, self.seed, self.batches, self.batch = silence, seed, batches, batch
@@ -49,7 +49,7 @@ def main() -> None:
     )
     parser.add_argument("--silence", type=int, default=20, help="steps of silence (default 20)")
     parser.add_argument("--units", type=int, default=128)
-    parser.add_argument("--epochs", type=int, default=40, help="of 100 batches of 64 (default 40)")
+    parser.add_argument("--epochs", type=int, default=40, help="of 100 batches each (default 40)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/copy.png"))
     args = parser.parse_args()
