@@ -2,6 +2,7 @@
 
 `update(params, grads)` changes the parameters in place. What an optimizer remembers is in `slots`,
 one array the shape of the parameter for each name, and `steps`; both go into a checkpoint.
+Next: model.py.
 """
 
 from collections.abc import Callable, Iterable

@@ -46,6 +46,7 @@ def register(kind: type[L]) -> type[L]:
     ...         return dy / 2, ()
     >>> layer_from_config({"type": "Halve", "name": "halve_1"}, {})
     Halve()
+    >>> del LAYERS["Halve"]    # of the example only
     """
     before = LAYERS.get(kind.__name__, kind)
     if (before.__module__, before.__qualname__) != (kind.__module__, kind.__qualname__):
