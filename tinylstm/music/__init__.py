@@ -1,7 +1,7 @@
 """Music: files to notes to tokens, and back; training on a folder; composing; evaluation.
 
 Read in this order: notes.py, files/midi.py, tokenizers/base.py, tokenizers/events.py,
-corpus/corpus.py, composing/compose.py, evaluation/compare.py.
+corpus/corpus.py, composing/compose.py, evaluation/compare.py. Next: notes.py.
 """
 
 from ..generate import Sampling

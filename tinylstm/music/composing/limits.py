@@ -1,7 +1,7 @@
 """How long a piece becomes, and which tokens may come next on the way.
 
 A tokenizer with a grammar has beginnings, ends and time; without one, a piece ends after a number
-of tokens.
+of tokens. Next: ../evaluation/statistics.py.
 """
 
 import re

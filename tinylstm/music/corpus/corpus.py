@@ -2,6 +2,7 @@
 
 `load_corpus` finds the files, parses the new ones, holds pieces out, trains the tokenizer, writes
 the arrays to the cache and maps them into memory: a corpus can be larger than memory.
+Next: ../training.py.
 """
 
 import json

@@ -6,7 +6,7 @@
 
 A time of more than four quarter notes takes several tokens, the longest first: any number of tokens
 of eight bars, then one of fewer bars, then one below a bar. So each time has exactly one encoding.
-A Family token always changes the instrument.
+A Family token always changes the instrument. Next: ../corpus/corpus.py.
 """
 
 from collections.abc import Iterable, Sequence
