@@ -26,7 +26,7 @@ from tinylstm.gradcheck import gradcheck  # noqa: E402
 HEAD = """# What is proved, and with which command
 
 The tables are written by `python docs/make_proof.py`{where}.
-The derivation is in [backprop.md](backprop.md).
+[backprop.md](backprop.md) has the derivation of the gradients.
 """
 
 
@@ -46,14 +46,15 @@ def gradient_section():
     deep = json.loads(RECORDED.read_text())["deep"]
     return f"""## Gradients
 
-The largest relative error of each layer against the complex step: 4 steps of 2 sequences, all
-inputs random, gradients into outputs and final states. For one layer:
+The largest relative error of each layer, compared with the complex step: 4 steps of 2 sequences,
+all inputs random, gradients into outputs and final states. To check one layer:
 `python -m tinylstm.gradcheck lstm`.
 
 {table("layer", "arrays", "largest error", rows=rows)}
 
-Over {deep["cases"]:,} generated nets of one to four layers, with and without a loss, with and
-without dropout: at most {deep["error"]:.1e}, where Hypothesis searches for the largest.
+Over {deep["cases"]:,} generated networks of one to four layers, with and without a loss, with and
+without dropout, the error is at most {deep["error"]:.1e},
+although Hypothesis searches for the largest.
 {deep["time"]}.
 
     {deep["command"]}
@@ -88,10 +89,11 @@ def parity_section():
     conventions = str(parity.__doc__).split("Conventions that differ")[1].rstrip()
     return f"""## Parity
 
-The same weights and data in this library, {peers}.
-"Ours" is the largest number of the quantity in float64, in the last comparison. The other columns
-are the largest difference, divided by the largest number if that is above 1. dq is the gradient
-of q. `python -m pytest tests/test_parity.py` asserts 1e-10 in float64 and 1e-5 in float32.
+The same weights and data were given to tinylstm, {peers}.
+"Ours" gives one number for orientation: the entry of largest magnitude, in float64, in the last
+comparison. The other columns give the largest difference from that framework, relative to the
+largest entry if that is above 1. dq is the gradient of the loss with respect to q.
+`python -m pytest tests/test_parity.py` asserts 1e-10 in float64 and 1e-5 in float32.
 
 {table("quantity", "ours", *titles, rows=rows)}
 
@@ -110,9 +112,10 @@ def bug_section():
     caught = sum("nothing" not in row[-1] for row in rows)
     return f"""## Planted bugs
 
-{caught} of {len(rows)} are found. Each changes one line of the real source, and the ordinary tests
-of that file must fail. With kernels installed, each bug in functional.py must also be reported when
-a network is run or trained. `python -m pytest tests/test_planted_bugs.py`.
+{caught} of {len(rows)} bugs are found. Each changes one line of the real source, and the ordinary
+tests of that file must then fail. If Numba is installed, each bug in functional.py must also cause
+the warning about its kernel when a network is run or trained. To repeat this:
+`python -m pytest tests/test_planted_bugs.py`.
 
 {table("bug", "file", "the line", "becomes", "found by", rows=rows)}
 """
@@ -124,10 +127,9 @@ def mutation_section():
     return f"""## Mutants
 
 [mutmut](https://mutmut.readthedocs.io) changed the maths, layers, losses and optimizers in
-{score["mutants"]:,} ways, one at a time; {score["killed"]:,} made a test fail:
+{score["mutants"]:,} ways, one at a time. {score["killed"]:,} of these mutants made a test fail:
 {100 * score["killed"] / score["mutants"]:.1f} %. The others change nothing that a test could
-observe. Each is listed with its reason in
-[mutation_survivors.txt](../tests/mutation_survivors.txt).
+observe; [mutation_survivors.txt](../tests/mutation_survivors.txt) lists each with the reason.
 {score["time"]}.
 
     {score["command"]}
