@@ -141,14 +141,14 @@ def train(
 @click.option(
     "--midi",
     type=FILE,
-    help="The folder trained on: reports statistics and copies, beside human pieces.",
+    help="The folder trained on: reports statistics and copies, compared with human pieces.",
 )
 @click.option(
     "--out",
     type=FILE,
     multiple=True,
     help="A file to write: .mid .musicxml .wav .png .html; repeatable, the suffix sets the format. "
-    "Default: song-SEED.mid and song-SEED.html beside the checkpoint.",
+    "Default: song-SEED.mid and song-SEED.html next to the checkpoint.",
 )
 @JSON
 def compose(

@@ -2,7 +2,7 @@
 
 `Streams` reads B parallel streams, T tokens at a time. The state is carried from one batch to the
 next and reset where a piece begins: truncated backpropagation through time, with a loss at every
-step. Next: training.py.
+step. Next: windows.py.
 """
 
 import hashlib

@@ -1,4 +1,7 @@
-"""The 2017 tutorial's batches: windows of T tokens and the token that follows, at stride 1."""
+"""The 2017 tutorial's batches: windows of T tokens, each with the token that follows.
+
+Next: training.py.
+"""
 
 from collections.abc import Iterator
 from typing import Any
