@@ -131,7 +131,7 @@ def test_decoding_puts_tokens_half_a_quarter_apart():
     assert decoded == sorted(p.midi for p in music21s.pitches)
 
 
-def test_the_strict_form_holds_notes_as_long_as_the_article():
+def test_the_strict_form_holds_notes_as_long_as_the_tutorial():
     assert ArticleTokenizer(True, ["C4"]).decode([0])[0].duration == note.Note("C4").quarterLength
 
 
@@ -147,10 +147,17 @@ def test_configuration_round_trip(tmp_path):
     ("config", "reason"),
     [
         ({}, "want 'article'"),
-        ({"name": "article", "strict": False}, "lacks vocabulary and instruments"),
+        ({"name": "article", "strict": False}, "lacks instruments and vocabulary"),
         (
             {"name": "article", "strict": False, "instruments": "all", "vocabulary": "C4"},
             "not a list",
+        ),
+        *(
+            (
+                {"name": "article", "strict": False, "instruments": "all", "vocabulary": wrong},
+                "list",
+            )
+            for wrong in (None, 5, {"C4": 0}, ["C4", 5], [["C4"]])
         ),
         (
             {"name": "article", "strict": False, "instruments": "all", "vocabulary": ["X4"]},

@@ -75,9 +75,8 @@ def compose_takes(
     else:
         start, keep_primer = _beginning(tokenizer, settings, seeds), False
     rules = rules_for(tokenizer, Length.parse(length), tempo, metre)
-    window = settings.get("window")
-    found = generate_columns(checkpoint.model, start, rules, seeds, sampling, window)
-    takes = []
+    model, window, takes = checkpoint.model, settings.get("window"), list[Take]()
+    found = generate_columns(model, start, rules, seeds, sampling, window)
     for b, (seed, new) in enumerate(zip(seeds, found, strict=True)):
         first = start if start.ndim == 1 else start[:, b]  # (T,)
         ids, n = np.concatenate([first, new]), len(first)

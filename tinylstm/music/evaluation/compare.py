@@ -5,13 +5,14 @@ excerpts from held-out pieces: their median and their middle half. statistics.py
 figures, copies.py finds what was copied from the training pieces.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...checkpoint import Checkpoint
+from ...data import Tokens
 from ...presets import PRESETS
 from ..composing.compose import Take
 from ..corpus import Corpus, load_corpus
@@ -72,15 +73,13 @@ class Judge:
     """
 
     def __init__(self, corpus: Corpus, length: int = 500, everyone: bool = False):
-        tokenizer, train = corpus.tokenizer, corpus.train
-        slices = [train.ids[a:b] for a, b in zip(train.starts, train.ends, strict=True)]
-        self.known = KnownPieces(
-            (name, tokenizer.decode(ids))
-            for name, ids in zip(corpus.train_pieces, slices, strict=True)
-        )
-        self.stuck = SLACK + max(longest_cycle(ids).length for ids in slices)
+        tokenizer = corpus.tokenizer
+        train = _pieces(corpus.train, corpus.train_pieces)
+        held_out = _pieces(corpus.validation, corpus.validation_pieces)
+        self.known = KnownPieces((name, tokenizer.decode(ids)) for name, ids in train)
+        self.stuck = SLACK + max(longest_cycle(ids).length for _, ids in train)
         self.human = []
-        for name, ids in self._held_out(corpus, everyone):
+        for name, ids in [*held_out, *train] if everyone or not held_out else held_out:
             group = [g for g in corpus.report.near_duplicates if name in g]
             self.human += [
                 self.judge(excerpt, {name}.union(*group))
@@ -88,16 +87,6 @@ class Judge:
             ]
         if not self.human:
             raise ValueError(f"no held-out piece has {length} notes to compare with: ask for fewer")
-
-    def _held_out(self, corpus: Corpus, everyone: bool) -> Iterator[tuple[str, np.ndarray]]:
-        """The names and ids of the pieces to compare with."""
-        held_out = [(corpus.validation, corpus.validation_pieces)]
-        if everyone or corpus.validation is None:
-            held_out.append((corpus.train, corpus.train_pieces))
-        for tokens, names in held_out:
-            if tokens is not None:
-                for name, start, end in zip(names, tokens.starts, tokens.ends, strict=True):
-                    yield name, tokens.ids[start:end]
 
     def judge(self, excerpt: Excerpt, but: Iterable[str] = ()) -> Judgement:
         """All figures of one piece; training pieces named in `but` are no sources."""
@@ -129,23 +118,25 @@ class Judge:
 
     def summary(self, judgements: Sequence[Judgement]) -> dict[str, Any]:
         """The figures of many pieces, as plain JSON values."""
-        return {
+        found: dict[str, Any] = {
             "pieces": len(judgements),
             "human_excerpts": len(self.human),
             "stuck_above": self.stuck,
             "stuck": self.stuck_pieces(judgements),
-            **{
-                f"{name}_{which}": value
-                for name in ("copied", "copied_exactly")
-                for which, value in (
-                    ("limit", self.copying_limit(name)),
-                    ("longest", max(j.figures[name] for j in judgements)),
-                )
-            },
-            "figures": [
-                row._asdict() | {"natural": row.natural} for row in self.compare(judgements)
-            ],
         }
+        for name in ("copied", "copied_exactly"):
+            found[f"{name}_limit"] = self.copying_limit(name)
+            found[f"{name}_longest"] = max(j.figures[name] for j in judgements)
+        rows = self.compare(judgements)
+        return found | {"figures": [row._asdict() | {"natural": row.natural} for row in rows]}
+
+
+def _pieces(tokens: Tokens | None, names: Sequence[str]) -> list[tuple[str, np.ndarray]]:
+    """The name and the ids (T,) of each piece."""
+    if tokens is None:
+        return []
+    ends = zip(names, tokens.starts, tokens.ends, strict=True)
+    return [(name, tokens.ids[start:end]) for name, start, end in ends]
 
 
 def excerpts(tokenizer: Tokenizer, name: str, ids: np.ndarray, length: int) -> list[Excerpt]:

@@ -37,20 +37,16 @@ class KnownPieces:
     """
 
     def __init__(self, pieces: Iterable[tuple[str, Sequence[Note]]]) -> None:
-        self.names: list[str] = []
-        self._pieces: list[list[Note]] = []
-        moved: list[np.ndarray] = []
-        exact: list[np.ndarray] = []
-        starts, total = [], 0
+        self.names, self._pieces, rows = list[str](), list[list[Note]](), list[np.ndarray]()
         for name, notes in pieces:
             self.names.append(name)
             self._pieces.append(_ordered(notes))
-            starts.append(total)
-            for steps, all_steps in ((_steps(notes), moved), (_steps(notes, True), exact)):
-                all_steps += [steps, np.array([_NOWHERE])]
-            total += max(len(notes), 1)
-        self._starts = np.array(starts)
-        self._steps = {False: np.concatenate(moved), True: np.concatenate(exact)}  # (N,) each
+            steps = np.stack([_steps(notes), _steps(notes, exactly=True)])  # (2, notes - 1)
+            rows.append(np.pad(steps, ((0, 0), (0, 1)), constant_values=_NOWHERE))
+        self._steps = np.concatenate(rows, axis=1)  # (2, N): in any key, exactly
+        sizes = [row.shape[1] for row in rows]
+        self._starts = np.cumsum([0, *sizes[:-1]])  # (pieces,)
+        self._owner = np.repeat(np.arange(len(rows)), sizes)  # (N,) the piece of each step
 
     def longest(
         self, notes: Sequence[Note], exactly: bool = False, but: Iterable[str] = ()
@@ -60,13 +56,10 @@ class KnownPieces:
         Keeps, for each step of the known pieces, the length of the common run that ends there, and
         updates it for each step of `notes`: exact, in the product of the two lengths.
         """
-        corpus = self._steps[exactly]
-        if but := set(but):
-            corpus = corpus.copy()
-            for name, start, end in zip(
-                self.names, self._starts, [*self._starts[1:], len(corpus)], strict=True
-            ):
-                corpus[start : end if name in but else start] = _NOWHERE
+        corpus, but = self._steps[int(exactly)], set(but)
+        if but:
+            out = np.array([name in but for name in self.names])  # (pieces,)
+            corpus = np.where(out[self._owner], _NOWHERE, corpus)
         runs = np.zeros(len(corpus) + 1, np.int32)  # of the run that ends there
         best, end, place = 0, 0, 0
         for i, step in enumerate(_steps(notes, exactly)):
@@ -75,7 +68,7 @@ class KnownPieces:
                 best, end, place = longest, int(runs.argmax()), i + 1 - longest
         if not best:
             return Passage(min(len(notes), 1), "", 0.0, 0)
-        piece = int(np.searchsorted(self._starts, end - 1, side="right")) - 1
+        piece = int(self._owner[end - 1])
         first = self._pieces[piece][end - best - self._starts[piece]]
         return Passage(best + 1, self.names[piece], float(first.onset), place)
 

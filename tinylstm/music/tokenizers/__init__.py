@@ -1,7 +1,7 @@
 """From notes to token ids and back. Read base.py first, then events.py."""
 
-from .article import ArticleTokenizer
-from .base import TOKENIZERS, Tokenizer, UnknownTokenWarning, tokenizer_from_config
+from .article import ArticleTokenizer, UnknownTokenWarning
+from .base import TOKENIZERS, Tokenizer, tokenizer_from_config
 from .events import EventTokenizer
 
 __all__ = [

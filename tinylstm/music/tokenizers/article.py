@@ -5,10 +5,11 @@ half a quarter note after the last. `strict=True` reads files as the tutorial's 
 included; the ordinary form takes all tracks, and each note once. Next: article_symbols.py.
 """
 
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from math import ceil
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy import ndarray
@@ -25,11 +26,15 @@ from .article_symbols import (
     spell,
     transposition,
 )
-from .base import Tokenizer, Unknown, require
+from .base import Tokenizer, Unknown
 
 PRIMER = 100  # tokens that the network reads before it continues, as in the tutorial
 _TOLERANCE = 0.25  # quarter notes: music21 makes one chord of notes that start and end this close
 _EPSILON = 1e-9  # onsets are ticks divided by ticks per quarter: equal only up to rounding
+
+
+class UnknownTokenWarning(UserWarning):
+    """A piece has tokens that the vocabulary lacks; they were replaced by the most similar ones."""
 
 
 class ArticleTokenizer(Tokenizer):
@@ -51,6 +56,7 @@ class ArticleTokenizer(Tokenizer):
     """
 
     name = "article"
+    arguments = "strict", "instruments", "vocabulary"
     step = 0.5  # the most common gap between tokens in the tutorial's corpus
 
     def __init__(
@@ -61,6 +67,10 @@ class ArticleTokenizer(Tokenizer):
     ) -> None:
         if instruments not in ("piano", "all"):
             raise ValueError(f"instruments is {instruments!r}: want 'piano' or 'all'")
+        if not isinstance(strict, bool):
+            raise ValueError(f"the tokenizer's strict is {strict!r}: want true or false")
+        if not isinstance(vocabulary, list | tuple) or {*map(type, vocabulary)} - {str}:
+            raise ValueError("the tokenizer's vocabulary is not a list of names")
         self.strict, self.instruments = strict, instruments
         self._define(parse(name) for name in vocabulary)
         if self.vocabulary != list(vocabulary):
@@ -115,6 +125,20 @@ class ArticleTokenizer(Tokenizer):
     def _chosen(self, piece: Piece) -> list[Note]:
         return [n for n in chosen(piece.notes, self.instruments) if n.program != DRUMS]
 
+    def encode(self, piece: Piece, unknown: Unknown = "nearest") -> ndarray:
+        """Ids (T,) of a piece. A token outside the vocabulary becomes the most similar one, with
+        one UnknownTokenWarning per piece, or -1 with unknown="mark".
+        """
+        symbols = self.symbols(piece)
+        ids = self.ids(symbols, unknown)
+        if unknown == "nearest" and (replaced := self.substitutes(symbols)):
+            count = int((self._ids[symbols] < 0).sum())
+            listed = ", ".join(f"{old} by {new}" for old, new in list(replaced.items())[:5])
+            more = ", ..." if len(replaced) > 5 else ""
+            message = f"{piece.name}: {count} unknown tokens replaced ({listed}{more})"
+            warnings.warn(message, UnknownTokenWarning, stacklevel=2)
+        return ids
+
     def ids(self, symbols: ndarray, unknown: Unknown = "nearest") -> ndarray:
         if not len(self):
             raise ValueError("the tokenizer has no vocabulary yet: call train() first")
@@ -159,25 +183,6 @@ class ArticleTokenizer(Tokenizer):
     def transposition(self, semitones: int) -> ndarray:
         moved = transposition(semitones)[self._symbols]  # (V,)
         return np.where(moved >= 0, self._ids[moved], -1).astype(np.int32)
-
-    def to_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "strict": self.strict,
-            "instruments": self.instruments,
-            "vocabulary": self.vocabulary,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        strict, vocabulary, instruments = require(
-            config, cls.name, ["strict", "vocabulary", "instruments"]
-        )
-        if not (isinstance(vocabulary, list) and all(isinstance(v, str) for v in vocabulary)):
-            raise ValueError("the tokenizer's vocabulary is not a list of names")
-        if not isinstance(strict, bool):
-            raise ValueError(f"the tokenizer's strict is {strict!r}: want true or false")
-        return cls(strict, vocabulary, instruments)
 
 
 def _in_order(notes: Iterable[Note]) -> list[tuple[float, int, int, int]]:

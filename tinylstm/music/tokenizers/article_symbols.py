@@ -16,7 +16,6 @@ import numpy as np
 CHORDS = 128  # the first chord symbol, less the one of the empty set, which never occurs
 SYMBOLS = CHORDS + 4096
 _SPELLING = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "G#", "A", "B-", "B")  # music21's
-
 _NAMELESS = (4, 11)  # E and B in octave -1
 
 
@@ -35,10 +34,7 @@ def chord_symbol(pitches: list[int]) -> int:
     >>> spell(chord_symbol([45, 64, 81]))
     '4.9'
     """
-    mask = 0
-    for pitch in pitches:
-        mask |= 1 << pitch % 12
-    return CHORDS + mask
+    return CHORDS + sum({1 << pitch % 12 for pitch in pitches})
 
 
 def pitch_classes(symbol: int) -> list[int]:

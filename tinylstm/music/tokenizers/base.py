@@ -6,9 +6,8 @@ from the training pieces. Where the vocabulary is fixed, symbols are ids already
 """
 
 import json
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -21,22 +20,19 @@ from ..notes import Note, Piece
 from .grammar import Grammar
 
 Unknown = Literal["nearest", "mark"]
-
-
 TOKENIZERS: dict[str, type["Tokenizer"]] = {}  # by name, as checkpoints have it
-
-
-class UnknownTokenWarning(UserWarning):
-    """A piece has tokens that the vocabulary lacks; they were replaced by the most similar ones."""
 
 
 class Tokenizer(ABC):
     """From a piece to ids and back. `vocabulary` lists the tokens' names in order of id.
 
-    grammar: which token may follow which; None if any token may, each of `step` quarter notes.
+    arguments: those of the constructor, attributes with plain JSON values; with `name`, they are
+    the configuration. grammar: which token may follow which; None if any token may, each of `step`
+    quarter notes.
     """
 
     name: str
+    arguments: tuple[str, ...]
     vocabulary: list[str]
     grammar: Grammar | None = None
     step = 0.0  # quarter notes per token, where there is no grammar
@@ -83,15 +79,6 @@ class Tokenizer(ABC):
         """A table (V,): the id of each token some semitones higher; -1 where there is none."""
 
     @abstractmethod
-    def to_config(self) -> dict[str, Any]:
-        """The tokenizer as plain JSON values."""
-
-    @classmethod
-    @abstractmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """The inverse of `to_config`. Raises ValueError for another tokenizer's configuration."""
-
-    @abstractmethod
     def primer(self, piece: Piece) -> ndarray:
         """The ids (T,) of a piece that the network is to continue."""
 
@@ -112,22 +99,25 @@ class Tokenizer(ABC):
         return {}
 
     def encode(self, piece: Piece, unknown: Unknown = "nearest") -> ndarray:
-        """Ids (T,) of a piece. A token outside the vocabulary becomes the most similar one, with
-        one UnknownTokenWarning per piece, or -1 with unknown="mark".
-        """
-        symbols = self.symbols(piece)
-        ids = self.ids(symbols, unknown)
-        if unknown == "nearest" and (replaced := self.substitutes(symbols)):
-            count = int((self.ids(symbols, "mark") < 0).sum())
-            listed = ", ".join(f"{old} by {new}" for old, new in list(replaced.items())[:5])
-            more = ", ..." if len(replaced) > 5 else ""
-            message = f"{piece.name}: {count} unknown tokens replaced ({listed}{more})"
-            warnings.warn(message, UnknownTokenWarning, stacklevel=2)
-        return ids
+        """Ids (T,) of a piece."""
+        return self.ids(self.symbols(piece), unknown)
 
     def transpositions(self, semitones: Iterable[int]) -> ndarray:
         """The tables (S, V) of transpositions, that of 0 first: for `Streams(variants=...)`."""
         return np.array([self.transposition(s) for s in (0, *(s for s in semitones if s))])
+
+    def to_config(self) -> dict[str, Any]:
+        """The tokenizer as plain JSON values."""
+        return {"name": self.name, **{key: getattr(self, key) for key in self.arguments}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The inverse of `to_config`. Raises ValueError that says what is wrong."""
+        if config.get("name") != cls.name:
+            raise ValueError(f"tokenizer is {config.get('name')!r}: want {cls.name!r}")
+        if missing := [key for key in cls.arguments if key not in config]:
+            raise ValueError(f"the tokenizer's configuration lacks {' and '.join(missing)}")
+        return cls(**{key: config[key] for key in cls.arguments})
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write `to_config` as JSON."""
@@ -151,12 +141,3 @@ def tokenizer_from_config(config: dict[str, Any]) -> Tokenizer:
     if not isinstance(name, str) or name not in TOKENIZERS:
         raise ValueError(f"tokenizer is {name!r}: want one of {', '.join(sorted(TOKENIZERS))}")
     return TOKENIZERS[name].from_config(config)
-
-
-def require(config: dict[str, Any], name: str, keys: Sequence[str]) -> list[Any]:
-    """The values of a tokenizer's configuration. Raises ValueError that says what is wrong."""
-    if config.get("name") != name:
-        raise ValueError(f"tokenizer is {config.get('name')!r}: want {name!r}")
-    if missing := [key for key in keys if key not in config]:
-        raise ValueError(f"the tokenizer's configuration lacks {' and '.join(missing)}")
-    return [config[key] for key in keys]

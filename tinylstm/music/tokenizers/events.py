@@ -12,23 +12,17 @@ Next: grammar.py, which tokens may follow each other.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy import ndarray
 
 from ..notes import DRUMS, Instruments, Note, Piece, chosen
-from .base import Tokenizer, Unknown, require
-from .grammar import Grammar, Kind
+from .base import Tokenizer, Unknown
+from .grammar import FAMILIES, Grammar, Kind
 
 BEATS = 4  # quarter notes: a time below these takes one token, a longer one takes more
 LONG = 8  # the largest multiple of BEATS that one token encodes
-# fmt: off
-FAMILIES = [
-    "Piano", "Percussion", "Organ", "Guitar", "Bass", "Strings", "Ensemble", "Brass", "Reed",
-    "Pipe", "Lead", "Pad", "Effects", "Ethnic", "Percussive", "Sounds",
-]
-# fmt: on
 _VELOCITY = 80  # of decoded notes, where it is not a token
 _LOUDEST = 127
 
@@ -49,10 +43,13 @@ class EventTokenizer(Tokenizer):
     """
 
     name = "events"
+    arguments = "grid", "velocities", "instruments"
 
     def __init__(
         self, grid: int = 12, velocities: int = 0, instruments: Instruments = "piano"
     ) -> None:
+        if not (isinstance(grid, int) and isinstance(velocities, int)):
+            raise ValueError(f"grid {grid!r} and velocities {velocities!r} must be whole numbers")
         if not 1 <= grid <= 96:
             raise ValueError(f"grid is {grid} steps per quarter note: want 1 to 96")
         if not 0 <= velocities <= _LOUDEST:
@@ -75,30 +72,15 @@ class EventTokenizer(Tokenizer):
         }
         tokens = [(kind, value) for kind in Kind for value in values[kind]]
         self._id = {token: place for place, token in enumerate(tokens)}
-        self.vocabulary = [self._spell(*token) for token in tokens]
+        self.vocabulary = [kind.spell(value) for kind, value in tokens]
         self.grammar: Grammar = Grammar(tokens, grid, self._bar, LONG * self._bar)
-
-    @staticmethod
-    def _spell(kind: Kind, value: int) -> str:
-        if kind in (Kind.BOS, Kind.EOS):
-            return kind.value
-        return f"{kind.value}_{FAMILIES[value] if kind is Kind.FAMILY else value}"
+        self.bos, self.eos = self.grammar.bos, self.grammar.eos  # ids that begin and end a piece
 
     def __repr__(self) -> str:
         return (
             f"EventTokenizer(grid={self.grid}, velocities={self.velocities}, "
             f"instruments={self.instruments!r}; {len(self)} classes)"
         )
-
-    @property
-    def bos(self) -> int:
-        """The id of the token that begins every piece."""
-        return self.grammar.bos
-
-    @property
-    def eos(self) -> int:
-        """The id of the token that ends every piece."""
-        return self.grammar.eos
 
     def train(self, pieces: object = (), transpositions: object = (0,)) -> Self:
         """Does nothing: the vocabulary follows from the arguments."""
@@ -170,12 +152,8 @@ class EventTokenizer(Tokenizer):
         notes: list[Note] = []
         now, family, length = 0, 0, 0  # a note is `opened` until its first duration
         opened: Note | None = None
-        state = self.grammar.anywhere
-        for place, token in enumerate(ids):
-            if not self.grammar.allowed(state)[token]:
-                raise ValueError(f"{self.vocabulary[token]} cannot stand at place {place}")
-            state = int(self.grammar.step(state, token))
-            kind, value = self.grammar.tokens[token]
+        self.grammar.state_after(ids := list(ids))  # raises, if a token may not stand where it is
+        for kind, value in (self.grammar.tokens[token] for token in ids):
             if kind is Kind.BOS:
                 now, family = 0, 0
             elif kind is Kind.SHIFT:
@@ -224,20 +202,3 @@ class EventTokenizer(Tokenizer):
         moved = np.arange(128) + semitones  # (128,)
         table[first : first + 128] = np.where((moved >= 0) & (moved < 128), first + moved, -1)
         return table
-
-    def to_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "grid": self.grid,
-            "velocities": self.velocities,
-            "instruments": self.instruments,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        grid, velocities, instruments = require(
-            config, cls.name, ["grid", "velocities", "instruments"]
-        )
-        if not (isinstance(grid, int) and isinstance(velocities, int)):
-            raise ValueError(f"grid {grid!r} and velocities {velocities!r} must be whole numbers")
-        return cls(grid, velocities, instruments)

@@ -15,6 +15,13 @@ from enum import Enum, IntEnum
 import numpy as np
 from numpy import ndarray
 
+# fmt: off
+FAMILIES = [  # of instruments, in the order of General MIDI
+    "Piano", "Percussion", "Organ", "Guitar", "Bass", "Strings", "Ensemble", "Brass", "Reed",
+    "Pipe", "Lead", "Pad", "Effects", "Ethnic", "Percussive", "Sounds",
+]
+# fmt: on
+
 
 class Kind(Enum):
     """The kinds of tokens, and how their names begin."""
@@ -27,6 +34,12 @@ class Kind(Enum):
     VELOCITY = "Velocity"
     FAMILY = "Family"
     DRUM = "Drum"
+
+    def spell(self, value: int) -> str:
+        """The name of a token of this kind."""
+        if self in (Kind.BOS, Kind.EOS):
+            return self.value
+        return f"{self.value}_{FAMILIES[value] if self is Kind.FAMILY else value}"
 
 
 class _After(IntEnum):
@@ -106,7 +119,8 @@ class Grammar:
         for place, token in enumerate(ids):
             now = int(self._next[now, token])
             if now < 0:
-                raise ValueError(f"token {token} cannot stand at place {place}")
+                kind, value = self.tokens[token]
+                raise ValueError(f"{kind.spell(value)} cannot stand at place {place}")
         return now
 
 
@@ -115,8 +129,7 @@ def _phase(kind: Kind, value: int, bar: int, longest: int) -> _After:
     if kind in (Kind.SHIFT, Kind.DURATION):
         size = "SHORT" if value < bar else "BAR" if value < longest else "LONG"
         return _After[f"{size}_{kind.name}"]
-    renamed = {Kind.EOS: _After.NOTHING, Kind.DRUM: _After.PITCH}
-    return renamed[kind] if kind in renamed else _After[kind.name]
+    return _After[{"EOS": "NOTHING", "DRUM": "PITCH"}.get(kind.name, kind.name)]
 
 
 def _may_follow(after: _After, kind: Kind, value: int, bar: int, velocity: bool) -> bool:
