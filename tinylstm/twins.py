@@ -36,21 +36,30 @@ def function_differs(name: str, twin: Callable[..., Any], args: tuple[Any, ...])
     Compared once for each type, with and without a mask, for one and for several steps and
     sequences.
     """
-    kind: tuple[Any, ...] = (args[0].dtype,)
-    if name.startswith("lstm"):
-        T, B = args[0].shape[:2]
-        mask = args[6] if len(args) > 6 else None
-        mask = getattr(args[3], "mask", None) if name == "lstm_backward" else mask
-        kind += (min(T, 3), min(B, 5), mask is not None)
-    definition = [*map(vars(functional).get, TEXTBOOK)]  # asked at every call: this must be quick
-    definition += [getattr(f, "__code__", None) for f in definition]
+    first = args[0]
+    question: tuple[Any, ...] = (name, first.dtype)
+    if name == "lstm_forward":
+        masked = len(args) > 6 and args[6] is not None
+        question += (min(len(first), 3), min(first.shape[1], 5), masked)
+    elif name == "lstm_backward":
+        masked = getattr(args[3], "mask", None) is not None
+        question += (min(len(first), 3), min(first.shape[1], 5), masked)
+    known, now = _checked.get(question), vars(functional)
+    if known is not None:  # asked at every call: this must be quick
+        for part, function, code in known[0]:
+            if now.get(part) is not function or getattr(function, "__code__", None) is not code:
+                break
+        else:
+            return known[1]
 
     def compare() -> str:
-        problem = (lstm_problem if name.startswith("lstm") else loss_problem)(name, *kind)
+        problem = (lstm_problem if name.startswith("lstm") else loss_problem)(*question)
         expected = results(name, getattr(functional, name), problem)
         return largest_difference(expected, results(name, twin, problem))
 
-    return _answer((name, *kind), definition, compare)
+    functions = [(part, now.get(part)) for part in TEXTBOOK]
+    definition = [(part, f, getattr(f, "__code__", None)) for part, f in functions]
+    return _answer(question, definition, compare)
 
 
 def optimizer_differs(optimizer: Any, twin: Callable[..., None], dtype: Any) -> str:
