@@ -9,7 +9,6 @@ import pytest
 
 from tinylstm.backend import set_backend
 from tinylstm.optimizers import (
-    OPTIMIZERS,
     SGD,
     Adam,
     Optimizer,
@@ -17,6 +16,8 @@ from tinylstm.optimizers import (
     clip_by_global_norm,
     global_norm,
 )
+
+OPTIMIZERS = {kind.__name__: kind for kind in (SGD, RMSprop, Adam)}
 
 GRADIENTS = [0.3, -1.2, 0.7, 0.7, 2.5, -0.1]
 

@@ -216,6 +216,3 @@ def clip_by_global_norm(grads: Arrays, limit: float) -> float:
         for g in grads.values():
             g *= limit / norm
     return norm
-
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {kind.__name__: kind for kind in (SGD, RMSprop, Adam)}
