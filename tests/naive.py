@@ -16,14 +16,20 @@ def dot(vector, matrix, column):
     return sum(vector[k] * matrix[k, column] for k in range(len(vector)))
 
 
-def lstm(x, h0, c0, Wx, Wh, b, mask=None):
-    """The LSTM, one sequence and one unit at a time. Gates i f g o in blocks of H columns."""
+def lstm(x, h0, c0, Wx, Wh, b, dropout=None, mask=None):
+    """The LSTM, one sequence and one unit at a time. Gates i f g o in blocks of H columns.
+
+    A step that the mask leaves out is not made: the sequence goes on as if it were not there.
+    """
     (T, B, _), H = x.shape, len(Wh)
     outputs, hT, cT = np.zeros((T, B, H)), np.zeros((B, H)), np.zeros((B, H))
     for n in range(B):
         h, c = list(h0[n]), list(c0[n])
         for t in range(T):
-            seen = h if mask is None else [h[k] * mask[n, k] for k in range(H)]
+            if mask is not None and not mask[t, n]:
+                outputs[t, n] = h
+                continue
+            seen = h if dropout is None else [h[k] * dropout[n, k] for k in range(H)]
             new_h, new_c = [], []
             for k in range(H):
 
@@ -40,13 +46,16 @@ def lstm(x, h0, c0, Wx, Wh, b, mask=None):
     return outputs, hT, cT
 
 
-def gru(x, h0, Wx, Wh, b, bh):
+def gru(x, h0, Wx, Wh, b, bh, mask=None):
     """Gates r u n in blocks of H columns; the reset gate after the product, as in PyTorch."""
     (T, B, _), H = x.shape, len(Wh)
     outputs = np.zeros((T, B, H))
     for n in range(B):
         h = list(h0[n])
         for t in range(T):
+            if mask is not None and not mask[t, n]:
+                outputs[t, n] = h
+                continue
             new = []
             for k in range(H):
                 r, u, m = (k, H + k, 2 * H + k)
@@ -60,12 +69,15 @@ def gru(x, h0, Wx, Wh, b, bh):
     return outputs, outputs[-1]
 
 
-def simple_rnn(x, h0, Wx, Wh, b):
+def simple_rnn(x, h0, Wx, Wh, b, mask=None):
     (T, B, _), H = x.shape, len(Wh)
     outputs = np.zeros((T, B, H))
     for n in range(B):
         h = list(h0[n])
         for t in range(T):
+            if mask is not None and not mask[t, n]:
+                outputs[t, n] = h
+                continue
             h = [math.tanh(dot(x[t, n], Wx, k) + dot(h, Wh, k) + b[k]) for k in range(H)]
             outputs[t, n] = h
     return outputs, outputs[-1]

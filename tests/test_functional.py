@@ -42,35 +42,45 @@ def weighted(outputs, weights):
     return sum((a * w).sum() for a, w in zip(outputs, weights, strict=True))
 
 
-MASK = np.array([[0.0, 2.0, 0.0, 2.0, 2.0], [2.0, 2.0, 0.0, 0.0, 2.0], [0.0, 0.0, 2.0, 2.0, 0.0]])
+DROPOUT = np.array(
+    [[0.0, 2.0, 0.0, 2.0, 2.0], [2.0, 2.0, 0.0, 0.0, 2.0], [0.0, 0.0, 2.0, 2.0, 0.0]]
+)
 
 
-@pytest.mark.parametrize("mask", [None, MASK])
-def test_lstm_forward_is_the_slow_loop(mask):
+MASK = np.arange(T * B).reshape(T, B) % 3 != 1  # no column is whole, one begins with padding
+OPTIONS = pytest.mark.parametrize(
+    ("dropout", "mask"), [(None, None), (DROPOUT, None), (None, MASK), (DROPOUT, MASK)]
+)
+
+
+@OPTIONS
+def test_lstm_forward_is_the_slow_loop(dropout, mask):
     case = lstm_case()
-    outputs, h, c, cache = F.lstm_forward(*case, mask=mask)
-    for ours, wanted in zip((outputs, h, c), naive.lstm(*case, mask=mask), strict=True):
+    outputs, h, c, cache = F.lstm_forward(*case, dropout, mask)
+    for ours, wanted in zip((outputs, h, c), naive.lstm(*case, dropout, mask), strict=True):
         assert_close(ours, wanted)
     x, h0, c0, Wx, Wh, _ = case
-    assert cache.x is x and cache.Wx is Wx and cache.Wh is Wh and cache.mask is mask
+    assert cache.x is x and cache.Wx is Wx and cache.Wh is Wh
+    assert cache.dropout is dropout and cache.mask is mask
     assert_close(cache.h[0], h0)
     assert_close(cache.c[0], c0)
     assert_close(cache.h[1:], outputs)
     assert_close(cache.c[-1], c)
     i, f, g, o = np.split(cache.gates, 4, axis=-1)
-    assert_close(cache.c[1:], f * cache.c[:-1] + i * g)
-    assert_close(outputs, o * np.tanh(cache.c[1:]))
+    on = np.ones((T, B), bool) if mask is None else mask
+    assert_close(cache.c[1:][on], (f * cache.c[:-1] + i * g)[on])
+    assert_close(outputs[on], (o * np.tanh(cache.c[1:]))[on])
 
 
-@pytest.mark.parametrize("mask", [None, MASK])
-def test_lstm_backward_is_the_derivative(mask):
+@OPTIONS
+def test_lstm_backward_is_the_derivative(dropout, mask):
     case = lstm_case()
     weights = arrays((T, B, H), (B, H), (B, H), seed=1)
     wanted = complex_gradients(
-        lambda *inputs: weighted(F.lstm_forward(*inputs, mask=mask)[:3], weights), case
+        lambda *inputs: weighted(F.lstm_forward(*inputs, dropout, mask)[:3], weights), case
     )
     grads = [np.zeros_like(a) for a in case[3:]]
-    dx, dh0, dc0 = F.lstm_backward(*weights, F.lstm_forward(*case, mask=mask)[3], *grads)
+    dx, dh0, dc0 = F.lstm_backward(*weights, F.lstm_forward(*case, dropout, mask)[3], *grads)
     for ours, numeric in zip((dx, dh0, dc0, *grads), wanted, strict=True):
         assert ours.shape == numeric.shape
         assert_close(ours, numeric)

@@ -36,7 +36,7 @@ def close(a, b, dtype):
     )
 
 
-def lstm_case(seed, size, masked, dtype):
+def lstm_case(seed, size, dropped, dtype, masked=False):
     """Arguments of lstm_forward, and gradients for its three results."""
     T, B, D, H = size
     rng = np.random.default_rng(seed)
@@ -46,11 +46,11 @@ def lstm_case(seed, size, masked, dtype):
 
     arguments = [normal(T, B, D), normal(B, H), normal(B, H)]
     arguments += [normal(D, 4 * H), normal(H, 4 * H), normal(4 * H)]
-    arguments.append((rng.random((B, H)) > 0.3) / 0.7 if masked else None)
+    arguments.append((rng.random((B, H)) > 0.3) / 0.7 if dropped else None)
     upstream = [normal(T, B, H), normal(B, H), normal(B, H)]
-    return [a if a is None else a.astype(dtype) for a in arguments], [
-        d.astype(dtype) for d in upstream
-    ]
+    arguments = [a if a is None else a.astype(dtype) for a in arguments]
+    arguments.append(rng.random((T, B)) > 0.4 if masked else None)
+    return arguments, [d.astype(dtype) for d in upstream]
 
 
 def run(module, arguments, upstream, order="C"):
@@ -61,10 +61,10 @@ def run(module, arguments, upstream, order="C"):
     return [*results, *grads, cache.h, cache.c, cache.gates]
 
 
-@given(seeds, sizes, st.booleans(), dtypes)
-def test_lstm_equals_the_textbook(seed, size, masked, dtype):
-    arguments, upstream = lstm_case(seed, size, masked, dtype)
-    in_double = [a if a is None else a.astype("float64") for a in arguments]
+@given(seeds, sizes, st.booleans(), dtypes, st.booleans())
+def test_lstm_equals_the_textbook(seed, size, dropped, dtype, masked):
+    arguments, upstream = lstm_case(seed, size, dropped, dtype, masked)
+    in_double = [a if a is None else a.astype("float64") for a in arguments[:7]] + arguments[7:]
     expected = run(functional, in_double, [d.astype("float64") for d in upstream])
     for ours, theirs in zip(run(kernels, arguments, upstream), expected, strict=True):
         assert close(ours, theirs, dtype)
@@ -72,12 +72,16 @@ def test_lstm_equals_the_textbook(seed, size, masked, dtype):
 
 @given(seeds, dtypes)
 def test_arguments_are_read_only_and_of_any_layout(seed, dtype):
-    arguments, upstream = lstm_case(seed, (3, 4, 5, 6), True, dtype)
+    arguments, upstream = lstm_case(seed, (3, 4, 5, 6), True, dtype, masked=True)
     expected = run(kernels, arguments, upstream)
-    odd = [np.asfortranarray(a) for a in arguments], [np.asfortranarray(d) for d in upstream]
+    odd = (
+        [a if a is None else np.asfortranarray(a) for a in arguments],
+        [np.asfortranarray(d) for d in upstream],
+    )
     for arrays in odd:
         for array in arrays:
-            array.flags.writeable = False
+            if array is not None:
+                array.flags.writeable = False
     for ours, theirs in zip(run(kernels, *odd, order="F"), expected, strict=True):
         assert np.array_equal(ours, theirs)
 

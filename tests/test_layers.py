@@ -225,7 +225,8 @@ def test_bidirectional_readers_have_its_type_and_their_own_masks():
     assert {p.dtype for p in layer.params.values()} == {np.dtype(np.float32)}
     x = numbers(5, 2, 3, dtype=np.float32)
     ahead, back = layer.forward(x, None, np.random.default_rng(0))[2]
-    assert ahead.mask.shape == back.mask.shape == (2, 8) and (ahead.mask != back.mask).any()
+    assert ahead.dropout.shape == back.dropout.shape == (2, 8)
+    assert (ahead.dropout != back.dropout).any()
 
 
 def test_bidirectional_gives_each_reader_its_own_state():
@@ -325,14 +326,14 @@ def test_masks_are_the_same_from_the_same_generator():
 
 def test_recurrent_dropout_has_one_mask_for_the_sequence():
     layer, x = built(LSTM(8, True, recurrent_dropout=0.5)), numbers(4, 3, 3)
-    assert layer.forward(x)[2].mask is None
+    assert layer.forward(x)[2].dropout is None
     y, _, cache = layer.forward(x, None, np.random.default_rng(0))
-    assert cache.mask.shape == (3, 8) and set(np.unique(cache.mask)) == {0, 2}
+    assert cache.dropout.shape == (3, 8) and set(np.unique(cache.dropout)) == {0, 2}
     h = np.zeros((3, 8))
     single = built(LSTM(8, True, recurrent_dropout=0.5), dtype=np.float32)
     cache_32 = single.forward(x.astype(np.float32), None, np.random.default_rng(0))[2]
-    assert cache_32.mask.dtype == np.float32 and (cache_32.mask == cache.mask).all()
-    np.testing.assert_allclose(y, naive.lstm(x, h, h, **layer.params, mask=cache.mask)[0])
+    assert cache_32.dropout.dtype == np.float32 and (cache_32.dropout == cache.dropout).all()
+    np.testing.assert_allclose(y, naive.lstm(x, h, h, **layer.params, dropout=cache.dropout)[0])
 
 
 # ------------------------------------------------------------------------ batch normalization
@@ -556,6 +557,7 @@ def test_every_layer_is_registered():
         [
             "LSTM",
             "GRU",
+            "LayerNormalization",
             "SimpleRNN",
             "Bidirectional",
             "Dense",

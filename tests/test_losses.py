@@ -6,7 +6,8 @@ import naive
 import numpy as np
 import pytest
 
-from tinylstm.losses import L2, BinaryCrossentropy, CategoricalCrossentropy, NotFiniteError
+from tinylstm.losses import BinaryCrossentropy, CategoricalCrossentropy, NotFiniteError
+from tinylstm.penalties import L2
 
 
 def numbers(*shape, seed=0):
@@ -115,7 +116,7 @@ def test_l2_penalises_matrices_and_adds_to_the_gradients():
     assert L2(0).forward(params) == 0
 
 
-WANTS = "a loss wants logits (..., V), floats and at least one, got"
+WANTS = "a loss wants outputs (..., V), floats and at least one, got"
 REFUSED = [
     (lambda: CategoricalCrossentropy(1), "label_smoothing is 1: use a number in [0, 1)"),
     (lambda: CategoricalCrossentropy(-0.1), "label_smoothing is -0.1: use a number in [0, 1)"),
@@ -145,13 +146,14 @@ REFUSED = [
     *(
         (
             lambda t=targets: CategoricalCrossentropy().forward(numbers(1, 3), np.array([t])),
-            "targets are neither integers nor one-hot vectors: use class numbers",
+            "targets are neither integers nor one-hot vectors: use class numbers, or "
+            "MeanSquaredError to predict numbers",
         )
         for targets in ([0.5, 0.5, 0.0], [1.0, 1.0, 0.0], [0.0] * 3, [np.nan, 1.0, 0.0])
     ),
     (
         lambda: BinaryCrossentropy().forward(numbers(2, 4), np.zeros(4)),
-        "targets (4,) do not fit logits (2, 4)",
+        "targets (4,) do not fit outputs (2, 4): reshape them",
     ),
     *(
         (
@@ -177,10 +179,10 @@ def test_what_does_not_fit_is_named(call, message):
     ],
 )
 def test_a_loss_that_is_no_number_is_named(criterion, targets, huge):
-    message = "the loss is nan: logits hold nan at (0, 1)"
+    message = "the loss is nan: the output holds nan at (0, 1)"
     with pytest.raises(NotFiniteError, match=says(message)):
         criterion.forward(np.array([[0.0, np.nan]]), targets)
-    message = "the loss is inf: logits are too large"
+    message = "the loss is inf: outputs are too large"
     with np.errstate(over="ignore"), pytest.raises(NotFiniteError, match=says(message)):
         criterion.forward(np.array(huge), targets)
     assert issubclass(NotFiniteError, ValueError)

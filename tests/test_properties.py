@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from tinylstm.gradcheck import gradcheck
 from tinylstm.layers import LSTM, BatchNormalization, Bidirectional, Embedding
 from tinylstm.layers.sequences import Recurrent
-from tinylstm.losses import L2, CategoricalCrossentropy
+from tinylstm.losses import CategoricalCrossentropy
 from tinylstm.model import Sequential
+from tinylstm.penalties import L2
 
 
 def same(a, b):

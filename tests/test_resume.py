@@ -113,12 +113,12 @@ def test_ctrl_c_in_validation_loses_no_step(tmp_path, uninterrupted, monkeypatch
     path = tmp_path / "model.npz"
     from tinylstm import training
 
-    def interrupted(shards, data, interrupt=None):
+    def interrupted(shards, data, between):
         press_ctrl_c()
-        interrupt.check()
+        between()
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "mean_loss", interrupted)
+        patch.setattr(training, "measured", interrupted)
         with pytest.raises(KeyboardInterrupt):
             resumed.train(path, every=1e9)
     progress = tl.load_checkpoint(path).progress
@@ -161,7 +161,7 @@ def test_a_run_of_another_kind_is_refused_by_what_differs(tmp_path):
     with pytest.raises(ValueError, match=r"clip was 5[.]0, now 1[.]0"):
         resumed.train(path, clip=1.0)
     with pytest.raises(ValueError, match=r"penalty was None, now L2 {'rate': 0.1}"):
-        resumed.train(path, penalty=tl.losses.L2(0.1))
+        resumed.train(path, penalty=tl.L2(0.1))
     tl.save_checkpoint(path, resumed.network())
     with pytest.raises(ValueError, match="holds a network, but no run"):
         resumed.train(path)

@@ -6,7 +6,7 @@ import resumed
 
 import tinylstm as tl
 from tinylstm.data import Batch
-from tinylstm.losses import L2
+from tinylstm.penalties import L2
 from tinylstm.training import carried
 
 

@@ -110,14 +110,14 @@ def test_any_edit_is_seen(right, wrong, function):
 
 
 def test_an_edit_that_only_a_mask_shows():
-    with edited("h[t] if mask is None else h[t] * mask", "h[t]"):
+    with edited("h[t] if dropout is None else h[t] * dropout", "h[t]"):
         train()
         with pytest.warns(tl.SlowerWarning, match="lstm_forward"):
             train(recurrent_dropout=0.5)
 
 
 def test_a_definition_that_wants_more_than_its_twin_counts_as_edited(monkeypatch):
-    def with_peepholes(x, h0, c0, Wx, Wh, b, mask, peepholes=None):
+    def with_peepholes(x, h0, c0, Wx, Wh, b, dropout, mask, peepholes=None):
         raise ZeroDivisionError("not written yet")
 
     monkeypatch.setattr(functional, "lstm_forward", with_peepholes)
@@ -129,8 +129,8 @@ def test_a_definition_that_wants_more_than_its_twin_counts_as_edited(monkeypatch
 
 
 def test_a_cache_with_another_field_counts_as_edited():
-    cache, mask = functional.LSTMCache, "    mask: ndarray | None  # (B, H) recurrent"
-    with edited(mask, f"    extra: int\n{mask}"):
+    cache, dropout = functional.LSTMCache, "    dropout: ndarray | None  # (B, H) recurrent"
+    with edited(dropout, f"    extra: int\n{dropout}"):
         longer = functional.LSTMCache
     assert longer._fields != cache._fields
     array = np.zeros(1)
@@ -218,8 +218,8 @@ def test_a_changed_layer_trains_as_it_was_changed(monkeypatch):
     right = train()
     scan = tl.LSTM.scan
 
-    def halved(self, x, state, rng):
-        outputs, final, cache = scan(self, x, state, rng)
+    def halved(self, x, state, rng, mask):
+        outputs, final, cache = scan(self, x, state, rng, mask)
         return outputs / 2, final, cache
 
     monkeypatch.setattr(tl.LSTM, "scan", halved)

@@ -4,6 +4,7 @@ Read `functional.py` first: it follows a step forward and back. What is imported
 alone; music lives in `tinylstm.music`.
 """
 
+from .arrays import Arrays
 from .backend import SlowerWarning, set_backend
 from .callbacks import (
     CSVLogger,
@@ -12,45 +13,71 @@ from .callbacks import (
     ModelCheckpoint,
     ProgressBar,
     TimeLimit,
-    cosine,
 )
 from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from .data import Batch, Streams, Tokens
+from .data import Batch, Data, Streams, Tokens
+from .evaluation import evaluate, measure
 from .files import FileError
-from .generate import Sampling, generate
+from .generate import Sampling, generate, stream
 from .gradcheck import gradcheck
 from .layers import (
+    GRU,
     LSTM,
+    Activation,
+    BatchNormalization,
+    Bidirectional,
     Dense,
     Dropout,
     Embedding,
     Layer,
+    LayerNormalization,
     OneHot,
     ScaledInteger,
+    SimpleRNN,
     TiedDense,
     register,
 )
-from .losses import CategoricalCrossentropy, Loss
+from .losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    Loss,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
+from .metrics import Accuracy, BinaryAccuracy, Metric, Perplexity
 from .model import Sequential
 from .ngram import baselines, bigram_nats, ngram_nats, unigram_nats
-from .optimizers import SGD, Adam, RMSprop, clip_by_global_norm
+from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, clip_by_global_norm
+from .penalties import L2
 from .plots import plot_history, plot_roll
 from .presets import PRESETS, Preset
-from .training import Callback, DivergedError, History, evaluate, fit
+from .schedules import cosine, exponential_decay, linear_decay
+from .training import Callback, DivergedError, History, Run, fit
 from .windows import Windows
 
 __version__ = "0.2.0"
 
 __all__ = [
+    "GRU",
+    "L2",
     "LSTM",
     "PRESETS",
     "SGD",
+    "Accuracy",
+    "Activation",
     "Adam",
+    "AdamW",
+    "Arrays",
     "Batch",
+    "BatchNormalization",
+    "Bidirectional",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
     "CSVLogger",
     "Callback",
     "CategoricalCrossentropy",
     "Checkpoint",
+    "Data",
     "Dense",
     "DivergedError",
     "Dropout",
@@ -59,16 +86,24 @@ __all__ = [
     "FileError",
     "History",
     "Layer",
+    "LayerNormalization",
     "LearningRateScheduler",
     "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "Metric",
     "ModelCheckpoint",
     "OneHot",
+    "Optimizer",
+    "Perplexity",
     "Preset",
     "ProgressBar",
     "RMSprop",
+    "Run",
     "Sampling",
     "ScaledInteger",
     "Sequential",
+    "SimpleRNN",
     "SlowerWarning",
     "Streams",
     "TiedDense",
@@ -80,15 +115,19 @@ __all__ = [
     "clip_by_global_norm",
     "cosine",
     "evaluate",
+    "exponential_decay",
     "fit",
     "generate",
     "gradcheck",
+    "linear_decay",
     "load_checkpoint",
+    "measure",
     "ngram_nats",
     "plot_history",
     "plot_roll",
     "register",
     "save_checkpoint",
     "set_backend",
+    "stream",
     "unigram_nats",
 ]

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from .checkpoint import save_checkpoint
 from .files import FileError, replacing
 from .model import Arrays
 from .resume import progress
+from .schedules import Schedule
 from .training import Callback, Run
 
 
@@ -193,7 +194,7 @@ class EarlyStopping(Callback):
 class LearningRateScheduler(Callback):
     """Sets the learning rate before every batch: `schedule` maps the fraction done to it."""
 
-    def __init__(self, schedule: Callable[[float], float]):
+    def __init__(self, schedule: Schedule):
         self.schedule = schedule
 
     def on_train_begin(self, run: Run) -> None:
@@ -202,23 +203,6 @@ class LearningRateScheduler(Callback):
     def on_batch_end(self, run: Run, loss: float) -> None:
         total = run.epochs * run.steps_per_epoch
         run.optimizer.learning_rate = self.schedule(min(run.step / total, 1.0))
-
-
-def cosine(peak: float, warmup: float = 0.02, floor: float = 0.02) -> Callable[[float], float]:
-    """A schedule: linear warm-up over the fraction `warmup`, then half a cosine to floor * peak.
-
-    >>> rate = cosine(1.0, warmup=0.1, floor=0.0)
-    >>> [round(rate(share), 3) for share in (0.05, 0.1, 0.55, 1.0)]
-    [0.5, 1.0, 0.5, 0.0]
-    """
-
-    def rate(share: float) -> float:
-        if share < warmup:
-            return peak * max(share, 1e-3) / warmup
-        through = (share - warmup) / (1 - warmup)
-        return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * through)))
-
-    return rate
 
 
 class CSVLogger(Callback):

@@ -2,13 +2,13 @@
 
 `Streams` reads B parallel streams, T tokens at a time. The state is carried from one batch to the
 next and reset where a piece begins: truncated backpropagation through time, with a loss at every
-step. Next: windows.py.
+step. Next: arrays.py.
 """
 
 import hashlib
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy import ndarray
@@ -19,10 +19,23 @@ IGNORED = -1  # a target that is left out of the loss
 class Batch(NamedTuple):
     """One step of training."""
 
-    x: ndarray  # (T, B) token ids
+    x: ndarray  # (T, B) token ids, or (T, B, D) numbers
     targets: ndarray  # (T, B) the ids that follow, or (B,) the one after the last step
     reset: ndarray  # (B,) True where the state starts from zero
     tokens: int  # targets that count
+    mask: ndarray | None = None  # (T, B) False at padding; None if every step counts
+
+
+class Data(Protocol):
+    """What `fit` wants of `Streams`, `Windows`, `Arrays` or your own source of batches.
+
+    A method `describe`, plain data, is what a resumed run is compared by; it may be missing.
+    """
+
+    def __len__(self) -> int: ...
+
+    def epoch(self, epoch: int, /) -> Iterator[Batch]:
+        """An iterator over the epoch's batches: the same ones whenever it is asked for."""
 
 
 class Tokens:

@@ -32,7 +32,8 @@ class LSTMCache(NamedTuple):
     gates: ndarray  # (T, B, 4H) the gates i f g o after their nonlinearities
     Wx: ndarray  # (D, 4H)
     Wh: ndarray  # (H, 4H)
-    mask: ndarray | None  # (B, H) recurrent dropout, or None
+    dropout: ndarray | None  # (B, H) recurrent dropout, or None
+    mask: ndarray | None  # (T, B) which steps count, or None for all
 
 
 def sigmoid(x: ndarray) -> ndarray:
@@ -93,18 +94,14 @@ def lstm_cell_backward(
 
 
 def lstm_forward(
-    x: ndarray,
-    h0: ndarray,
-    c0: ndarray,
-    Wx: ndarray,
-    Wh: ndarray,
-    b: ndarray,
-    mask: ndarray | None = None,
-) -> tuple[ndarray, ndarray, ndarray, LSTMCache]:
+    x: ndarray, h0: ndarray, c0: ndarray, Wx: ndarray, Wh: ndarray, b: ndarray,
+    dropout: ndarray | None = None, mask: ndarray | None = None,
+) -> tuple[ndarray, ndarray, ndarray, LSTMCache]:  # fmt: skip
     """The LSTM over a sequence: x (T, B, D), initial state h0 and c0 (B, H).
 
-    mask (B, H), if given, multiplies h before it enters the next step: recurrent dropout, with one
-    mask for the whole sequence (Y. Gal and Z. Ghahramani, 2016).
+    dropout (B, H), if given, multiplies h before it enters the next step, the same for the whole
+    sequence (Y. Gal and Z. Ghahramani, 2016). mask (T, B), if given, is False at padding, where h
+    and c stay as they were. So the final state is that after each sequence's last step.
     Returns the outputs (T, B, H), the final h and c (B, H), and the cache for lstm_backward.
 
     >>> x, h0, c0 = np.ones((5, 2, 3)), np.zeros((2, 4)), np.zeros((2, 4))
@@ -121,39 +118,39 @@ def lstm_forward(
     gates = np.empty((T, B, 4 * H), zx.dtype)  # (T, B, 4H)
     h[0], c[0] = h0, c0
     for t in range(T):
-        h_in = h[t] if mask is None else h[t] * mask  # (B, H)
+        h_in = h[t] if dropout is None else h[t] * dropout  # (B, H)
         h[t + 1], c[t + 1], gates[t] = lstm_cell_forward(zx[t], h_in, c[t], Wh)
-    return h[1:], h[T], c[T], LSTMCache(x, h, c, gates, Wx, Wh, mask)
+        if mask is not None:  # a masked step leaves the state unchanged
+            h[t + 1, ~mask[t]], c[t + 1, ~mask[t]] = h[t, ~mask[t]], c[t, ~mask[t]]
+    return h[1:], h[T], c[T], LSTMCache(x, h, c, gates, Wx, Wh, dropout, mask)
 
 
 def lstm_backward(
-    dout: ndarray,
-    dhT: ndarray,
-    dcT: ndarray,
-    cache: LSTMCache,
-    dWx: ndarray,
-    dWh: ndarray,
-    db: ndarray,
-) -> tuple[ndarray, ndarray, ndarray]:
+    dout: ndarray, dhT: ndarray, dcT: ndarray, cache: LSTMCache,
+    dWx: ndarray, dWh: ndarray, db: ndarray,
+) -> tuple[ndarray, ndarray, ndarray]:  # fmt: skip
     """Backpropagation through time. dout (T, B, H) is the gradient of the outputs, dhT and dcT
     (B, H) are those of the final state. Returns dx (T, B, D), dh0 and dc0 (B, H).
 
     The weights' gradients are added to dWx (D, 4H), dWh (H, 4H), db (4H,), which the caller owns.
     """
-    x, h, c, gates, Wx, Wh, mask = cache
+    x, h, c, gates, Wx, Wh, dropout, mask = cache
     (T, B, D), H = x.shape, Wh.shape[0]
     dz = np.empty_like(gates)  # (T, B, 4H)
     dh, dc = dhT, dcT  # (B, H)
     for t in reversed(range(T)):
         # outputs[t] = h[t+1]             h is used twice: as an output, and by the next step
         dh = dh + dout[t]  # (B, H)
-        dz[t], dc = lstm_cell_backward(dh, dc, c[t], c[t + 1], gates[t])
-        # z = zx + (h_prev * mask) Wh
-        dh = dz[t] @ Wh.T  # (B, H)
-        dh = dh if mask is None else dh * mask  # (B, H)
+        dz[t], dc_prev = lstm_cell_backward(dh, dc, c[t], c[t + 1], gates[t])
+        # z = zx + (h_prev * dropout) Wh
+        dh_prev = dz[t] @ Wh.T  # (B, H)
+        dh_prev = dh_prev if dropout is None else dh_prev * dropout  # (B, H)
+        if mask is not None:  # h[t+1] = h[t], c[t+1] = c[t]
+            dz[t, ~mask[t]], dh_prev[~mask[t]], dc_prev[~mask[t]] = 0, dh[~mask[t]], dc[~mask[t]]
+        dh, dc = dh_prev, dc_prev
     dz2 = dz.reshape(T * B, 4 * H)  # (TB, 4H) the weights are the same at every step, so
-    h_in = h[:T] if mask is None else h[:T] * mask  # their gradient is a sum over the steps:
-    # z = zx + (h_prev * mask) Wh         one product over steps and batch computes that sum
+    h_in = h[:T] if dropout is None else h[:T] * dropout  # their gradient is a sum over the steps:
+    # z = zx + (h_prev * dropout) Wh      one product over steps and batch computes that sum
     dWh += h_in.reshape(T * B, H).T @ dz2  # (H, 4H)
     # zx = x Wx + b
     dWx += x.reshape(T * B, D).T @ dz2  # (D, 4H)
@@ -176,14 +173,13 @@ def softmax_cross_entropy_forward(
     """
     rows = np.flatnonzero(targets >= 0)  # (n,) the rows that count
     count = max(len(rows), 1) if count is None else count
-    # p = exp(logits) / sum(exp(logits))  the same for logits - m; the maximum prevents overflow
-    m = logits.real.max(axis=-1, keepdims=True)  # (N, 1)
-    e = np.exp(logits - m)  # (N, V)
+    # p = exp(z) / sum(exp(z))            the same for z = logits or logits - m: the maximum, m,
+    z = logits - logits.real.max(axis=-1, keepdims=True)  # (N, V)      prevents overflow
+    e = np.exp(z)  # (N, V)
     s = e.sum(axis=-1, keepdims=True)  # (N, 1)
     p = e / s  # (N, V)
-    # loss = mean of -log p[target] = mean of log(sum(exp(logits - m))) - (logits - m)[target]
-    log_s = np.log(s[rows, 0]) + m[rows, 0]  # (n,)
-    loss = (log_s - logits[rows, targets[rows]]).sum() / count  # ()
+    # loss = mean of -log p[target] = mean of log(sum(exp(z))) - z[target]
+    loss = (np.log(s[rows, 0]) - z[rows, targets[rows]]).sum() / count  # ()
     return loss, p
 
 

@@ -5,7 +5,8 @@ come and when a sequence ends. Arrays are time-major, (T, B): a column is a sequ
 columns are generated together, one step of the network per token. Next: music/__init__.py.
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -164,6 +165,22 @@ def generate(
     return generate_columns(model, primer, Count(n), [seed], sampling)[0]
 
 
+def stream(
+    model: Sequential, primer: ndarray, sampling: Sampling = Sampling(), seed: int = 0
+) -> Iterator[int]:
+    """The ids that `generate` gives, one at a time and without end: `for id in stream(...)`.
+
+    >>> from itertools import islice
+    >>> from tinylstm.layers import LSTM, Dense, Embedding
+    >>> model = Sequential([Embedding(5, 4), LSTM(8, return_sequences=True), Dense(5)])
+    >>> ids = list(islice(stream(model, np.array([0, 1]), seed=1), 6))
+    >>> ids == generate(model, np.array([0, 1]), 6, seed=1).tolist()
+    True
+    """
+    for tokens in steps(model, columns(primer, 1), Count(sys.maxsize), [seed], sampling, None):
+        yield int(tokens[0])
+
+
 def generate_columns(
     model: Sequential,
     primer: ndarray,
@@ -179,27 +196,39 @@ def generate_columns(
     depends only on its own seed and primer, not on those generated beside it.
     """
     history = columns(primer, len(seeds))  # (T, B)
+    out = list(steps(model, history, rules, seeds, sampling, window))  # (B,) each
+    ids = np.array(out, history.dtype).reshape(len(out), history.shape[1])  # (T, B)
+    return [ids[: rules.lengths[b], b] for b in range(len(seeds))]
+
+
+def steps(
+    model: Sequential,
+    history: ndarray,
+    rules: Rules,
+    seeds: Sequence[int],
+    sampling: Sampling,
+    window: int | None,
+) -> Iterator[ndarray]:
+    """Yields the next tokens (B,) of all columns, until the rules end every one that has a seed."""
     spare = [0] * (history.shape[1] - len(seeds))
     random = [np.random.default_rng(seed) for seed in [*seeds, *spare]]
     rules.begin(history)
-    cycles, state = Cycles(history.shape[1]), None
-    x, out = history, list[ndarray]()
+    cycles, state, x = Cycles(history.shape[1]), None, history
     with model.frozen():  # weights are packed once, not for every token
         while not rules.done[: len(seeds)].all():
             if window is None:
                 logits, state, _ = model.forward(x, state)
                 logits = logits[-1] if logits.ndim == 3 else logits  # (B, V)
             else:
-                history = np.concatenate([history, *out[-1:]])[-window:]  # (window, B)
-                logits = after_windows(model, history)  # (B, V)
+                logits = after_windows(model, history[-window:])  # (B, V)
             uniform = np.array([rng.random() for rng in random])  # (B,)
             logits = masked(logits, rules.allowed(), cycles, sampling.max_repeat)
             tokens = rules.accept(sampling.choose(logits, uniform))  # (B,)
             cycles.add(tokens)
             x = tokens[None]  # (1, B)
-            out.append(x)
-    ids = np.concatenate([history[:0], *out])  # (T, B)
-    return [ids[: rules.lengths[b], b] for b in range(len(seeds))]
+            if window is not None:
+                history = np.concatenate([history[-window:], x])
+            yield tokens
 
 
 def columns(primer: ndarray, count: int) -> ndarray:

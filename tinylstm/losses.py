@@ -1,7 +1,7 @@
 """Losses: from the network's output and the targets to one number and its gradient.
 
-`Loss` is the contract; your own follows it. `L2` is a loss of the parameters alone.
-Next: optimizers.py.
+`Loss` is the contract; your own follows it.
+Next: metrics.py.
 """
 
 from typing import Any, NamedTuple
@@ -12,6 +12,8 @@ from numpy import ndarray
 from . import backend
 from .functional import sigmoid
 
+LEAST = 1e-7  # a probability below this counts as this, as in Keras
+
 
 class Loss:
     """The contract of a loss, which your own can follow too (`gradcheck` and `fit` take it):
@@ -20,9 +22,22 @@ class Loss:
         backward(cache) -> dy                            its gradient with respect to y
         count(targets) -> number                         what the whole batch's sum is divided by
 
-    y: the network's output, (T, B, V) or (B, V). A shard of a batch passes the count of the whole
-    batch, so that the losses and gradients of all shards add up to the batch's.
+    y: the network's output, (T, B, V) or (B, V), or (n, V), the steps that a mask leaves in. A
+    shard of a batch passes the count of the whole batch, so that the losses and gradients of all
+    shards add up to the batch's.
     """
+
+    unit = ""  # of the loss, for tables
+    takes_logits = ""  # the activation that the loss applies itself, so the net must not
+
+    def check_activation(self, activation: str | None) -> None:
+        """Raise ValueError if the net ends in the activation that this loss applies itself."""
+        if activation and activation == self.takes_logits:
+            raise ValueError(
+                f"{type(self).__name__} takes logits and applies the {activation} itself, but the "
+                f"model ends in {activation}: remove it there"
+                + (", or use from_logits=False" if activation == "softmax" else "")
+            )
 
     def count(self, targets: ndarray) -> int:
         """The number of targets that enter the mean."""
@@ -38,11 +53,14 @@ class Loss:
 
 
 class CrossEntropyCache(NamedTuple):
-    """Probabilities (..., V), integer targets (...), and the number divided by."""
+    """Probabilities (..., V), integer targets (...), the number divided by, and the output itself
+    if it is probabilities.
+    """
 
     p: ndarray
     targets: ndarray
     divisor: int
+    y: ndarray | None
 
 
 class CategoricalCrossentropy(Loss):
@@ -52,6 +70,10 @@ class CategoricalCrossentropy(Loss):
     or one-hot vectors (..., V).
     label_smoothing: the share of the target that is spread evenly over all classes (C. Szegedy et
     al., 2016); 0.1 of four classes makes 1 0 0 0 into 0.925 0.025 0.025 0.025.
+    from_logits: False for a net that ends in a softmax; logits stay exact where that underflows.
+    class_weight: what the loss of each class is multiplied by, {class: weight}, 1 for those that
+    are not named. The mean is divided by the number of targets, as in Keras.
+    Raises ValueError for a number out of range.
 
     >>> criterion, targets = CategoricalCrossentropy(), np.array([[1], [5], [-1]])
     >>> loss, cache = criterion.forward(np.zeros((3, 1, 8)), targets)
@@ -59,10 +81,25 @@ class CategoricalCrossentropy(Loss):
     (2.0794, (3, 1, 8))
     """
 
-    def __init__(self, label_smoothing: float = 0.0):
+    unit = "nats per token"
+    takes_logits = "softmax"
+    class_weight: dict[int, float] | None = None
+
+    def __init__(
+        self,
+        label_smoothing: float = 0.0,
+        from_logits: bool = True,
+        class_weight: dict[int, float] | None = None,
+    ):
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing is {label_smoothing}: use a number in [0, 1)")
         self.label_smoothing = label_smoothing
+        if not from_logits:
+            self.takes_logits = ""
+        if class_weight:
+            if not all(k >= 0 and 0 <= w < np.inf for k, w in class_weight.items()):
+                raise ValueError(f"class_weight is {class_weight}: use {{class number: weight}}")
+            self.class_weight = dict(class_weight)
 
     def count(self, targets: ndarray) -> int:
         """The number of targets that enter the mean."""
@@ -73,14 +110,19 @@ class CategoricalCrossentropy(Loss):
         if targets.dtype.kind in "iu":
             return targets
         if not (np.isin(targets, (0, 1)).all() and (targets.sum(axis=-1) == 1).all()):
-            raise ValueError("targets are neither integers nor one-hot vectors: use class numbers")
+            raise ValueError(
+                "targets are neither integers nor one-hot vectors: use class numbers, or "
+                "MeanSquaredError to predict numbers"
+            )
         return targets.argmax(axis=-1)
 
     def forward(
-        self, logits: ndarray, targets: ndarray, count: int | None = None
+        self, y: ndarray, targets: ndarray, count: int | None = None
     ) -> tuple[ndarray, CrossEntropyCache]:
         """The loss () and what `backward` needs. Raises ValueError for what does not fit."""
-        check_logits(logits)
+        check_output(y)
+        # probabilities are the softmax of their logarithms, whose sum of exponentials is 1
+        logits = y if self.takes_logits else np.log(np.where(y.real < LEAST, LEAST, y))  # (..., V)
         classes, V = self.classes(targets), logits.shape[-1]
         if classes.shape != logits.shape[:-1]:
             raise ValueError(
@@ -93,25 +135,44 @@ class CategoricalCrossentropy(Loss):
         loss, p = backend.softmax_cross_entropy_forward(
             logits.reshape(-1, V), classes.ravel(), count
         )
-        if self.label_smoothing:
-            # -sum_v q_v log p_v, with q = (1 - s) onehot + s / V, is
-            # -log p[target] + s * (logits[target] - mean(logits)): log sum exp(logits) cancels
-            counted = logits[classes >= 0]  # (n, V)
-            chosen = counted[np.arange(len(counted)), classes[classes >= 0]]  # (n,)
-            loss = loss + self.label_smoothing * (chosen - counted.mean(axis=-1)).sum() / count
-        return check_loss(loss, logits), CrossEntropyCache(p.reshape(logits.shape), classes, count)
+        if self.label_smoothing or self.class_weight:
+            loss = self.weighted(logits[classes >= 0], classes[classes >= 0]) / count
+        cache = CrossEntropyCache(p.reshape(y.shape), classes, count, None if logits is y else y)
+        return check_loss(loss, y), cache
+
+    def weighted(self, logits: ndarray, targets: ndarray) -> ndarray:
+        """The sum of the loss over targets (n,) from logits (n, V), with smoothing and weights."""
+        z = logits - logits.real.max(axis=-1, keepdims=True)  # (n, V)
+        chosen = z[np.arange(len(z)), targets]  # (n,)
+        # -sum_v q_v log p_v, with q = (1 - s) onehot + s / V
+        wanted = (1 - self.label_smoothing) * chosen + self.label_smoothing * z.mean(axis=-1)
+        return (self.weights(targets) * (np.log(np.exp(z).sum(axis=-1)) - wanted)).sum()
+
+    def weights(self, targets: ndarray) -> ndarray:
+        """The weight of each target (n,)."""
+        weights = np.ones(1 + max([*(self.class_weight or {}), int(targets.max(initial=0))]))
+        for k, weight in (self.class_weight or {}).items():
+            weights[k] = weight
+        return weights[targets]
 
     def backward(self, cache: CrossEntropyCache) -> ndarray:
-        """The gradient of the loss with respect to the logits, (..., V)."""
-        p, targets, divisor = cache
+        """The gradient of the loss with respect to y, (..., V)."""
+        p, targets, divisor, y = cache
         V = p.shape[-1]
         dlogits = backend.softmax_cross_entropy_backward(p.reshape(-1, V), targets.ravel(), divisor)
+        rows = np.flatnonzero(targets >= 0)  # (n,)
+        ids = targets.ravel()[rows]  # (n,)
         if self.label_smoothing:
-            # loss += s * (logits[target] - mean(logits)) / count
-            rows = np.flatnonzero(targets >= 0)  # (n,)
+            # q = (1 - s) onehot + s / V, not onehot
             dlogits[rows] -= self.label_smoothing / V / divisor
-            dlogits[rows, targets.ravel()[rows]] += self.label_smoothing / divisor
-        return dlogits.reshape(p.shape)
+            dlogits[rows, ids] += self.label_smoothing / divisor
+        if self.class_weight:
+            dlogits[rows] *= self.weights(ids)[:, None].astype(dlogits.real.dtype)
+        dlogits = dlogits.reshape(p.shape)
+        # logits = log(y)
+        return (
+            dlogits if y is None else np.where(y.real < LEAST, 0, dlogits / np.where(y == 0, 1, y))
+        )
 
 
 class BinaryCrossEntropyCache(NamedTuple):
@@ -133,13 +194,14 @@ class BinaryCrossentropy(Loss):
     (0.6931, (1, 1, 88))
     """
 
+    unit = "nats per output"
+    takes_logits = "sigmoid"
+
     def forward(
         self, logits: ndarray, targets: ndarray, count: int | None = None
     ) -> tuple[ndarray, BinaryCrossEntropyCache]:
         """The loss () and what `backward` needs. Raises ValueError for what does not fit."""
-        check_logits(logits)
-        if targets.shape != logits.shape:
-            raise ValueError(f"targets {targets.shape} do not fit logits {logits.shape}")
+        targets = fitting(logits, targets)
         if not ((targets >= 0) & (targets <= 1)).all():
             raise ValueError("targets of BinaryCrossentropy are not all in [0, 1]")
         count = self.count(targets) if count is None else count
@@ -158,55 +220,100 @@ class BinaryCrossentropy(Loss):
         return (p - targets.astype(p.dtype)) / divisor  # (..., V)
 
 
-class L2:
-    """A loss of the parameters alone: rate * sum of w^2 over weights (not biases), as Keras has it.
+class ErrorCache(NamedTuple):
+    """y - targets (..., V), and the number divided by."""
 
-    Add `forward(params)` to the loss once a step, and after the gradients of all shards are summed,
-    before clipping, `backward(params, grads)`, which adds to them.
+    error: ndarray
+    divisor: int
 
-    >>> params = {"dense_1.W": np.ones((2, 3)), "dense_1.b": np.ones(3)}
-    >>> grads = {name: np.zeros_like(p) for name, p in params.items()}
-    >>> penalty = L2(0.5)
-    >>> penalty.backward(params, grads)
-    >>> float(penalty.forward(params)), [float(g.max()) for g in grads.values()]
-    (3.0, [1.0, 0.0])
+
+class MeanSquaredError(Loss):
+    """The mean of (y - target)^2 over all outputs; y and targets (..., V). Targets (...) will do
+    where there is one output, V = 1.
+
+    >>> criterion = MeanSquaredError()
+    >>> loss, cache = criterion.forward(np.array([[1.0], [5.0]]), np.array([[1.0], [3.0]]))
+    >>> float(loss), criterion.backward(cache).tolist()
+    (2.0, [[0.0], [2.0]])
     """
 
-    def __init__(self, rate: float):
-        if not rate >= 0:
-            raise ValueError(f"L2 rate is {rate}: use 0 or a positive number")
-        self.rate = rate
+    def forward(
+        self, y: ndarray, targets: ndarray, count: int | None = None
+    ) -> tuple[ndarray, ErrorCache]:
+        """The loss () and what `backward` needs. Raises ValueError for what does not fit."""
+        error = y - fitting(y, targets).astype(y.dtype)  # (..., V)
+        count = error.size if count is None else count
+        return check_loss(self.sizes(error).sum() / count, y), ErrorCache(error, count)
 
-    def weights(self, params: dict[str, ndarray]) -> dict[str, ndarray]:
-        """The parameters that are penalised: matrices. Biases, gamma and beta are vectors."""
-        return {name: p for name, p in params.items() if p.ndim > 1}
+    def sizes(self, error: ndarray) -> ndarray:
+        """The loss of each error, (..., V)."""
+        return error**2
 
-    def forward(self, params: dict[str, ndarray]) -> ndarray:
-        """The penalty, ()."""
-        return self.rate * sum((w**2).sum() for w in self.weights(params).values())
-
-    def backward(self, params: dict[str, ndarray], grads: dict[str, ndarray]) -> None:
-        """Add its gradient, 2 * rate * w, to `grads`."""
-        for name, w in self.weights(params).items():
-            grads[name] += 2 * self.rate * w
+    def backward(self, cache: ErrorCache) -> ndarray:
+        """The gradient of the loss with respect to y, (..., V)."""
+        error, divisor = cache
+        return 2 * error / divisor
 
 
-def check_logits(logits: ndarray) -> None:
-    """Raise ValueError unless logits is a non-empty float array."""
-    if not isinstance(logits, np.ndarray) or logits.dtype.kind not in "fc" or logits.size == 0:
-        what = f"{logits.dtype} {logits.shape}" if isinstance(logits, np.ndarray) else type(logits)
-        raise ValueError(f"a loss wants logits (..., V), floats and at least one, got {what}")
+class MeanAbsoluteError(MeanSquaredError):
+    """The mean of |y - target| over all outputs; the derivative at 0 is 0. See MeanSquaredError.
+
+    >>> criterion = MeanAbsoluteError()
+    >>> loss, cache = criterion.forward(np.array([[1.0], [5.0]]), np.array([[1.0], [3.0]]))
+    >>> float(loss), criterion.backward(cache).tolist()
+    (1.0, [[0.0], [0.5]])
+    """
+
+    def sizes(self, error: ndarray) -> ndarray:
+        """The loss of each error, (..., V)."""
+        return error * np.sign(error.real)  # |error|, and analytic for complex numbers
+
+    def backward(self, cache: ErrorCache) -> ndarray:
+        """The gradient of the loss with respect to y, (..., V)."""
+        error, divisor = cache
+        return np.sign(error.real).astype(error.dtype) / divisor
+
+
+def kept(y: ndarray, targets: ndarray, mask: ndarray | None) -> tuple[ndarray, ndarray]:
+    """The outputs (n, V) and targets (n, ...) of the steps that the mask (T, B) leaves in."""
+    return (y, targets) if mask is None else (y[mask], targets[mask])
+
+
+def placed(dkept: ndarray, y: ndarray, mask: ndarray | None) -> ndarray:
+    """The gradient of y from that of the kept outputs: a masked step has none."""
+    if mask is None:
+        return dkept
+    dy = np.zeros_like(y)  # (T, B, V)
+    dy[mask] = dkept
+    return dy
+
+
+def check_output(y: ndarray) -> None:
+    """Raise ValueError unless y is a non-empty float array."""
+    if not isinstance(y, np.ndarray) or y.dtype.kind not in "fc" or y.size == 0:
+        what = f"{y.dtype} {y.shape}" if isinstance(y, np.ndarray) else type(y)
+        raise ValueError(f"a loss wants outputs (..., V), floats and at least one, got {what}")
+
+
+def fitting(y: ndarray, targets: ndarray) -> ndarray:
+    """The targets in the shape of y, (..., V). Raises ValueError if they do not fit."""
+    check_output(y)
+    if targets.shape == y.shape[:-1] and y.shape[-1] == 1:
+        return targets[..., None]
+    if targets.shape != y.shape:
+        raise ValueError(f"targets {targets.shape} do not fit outputs {y.shape}: reshape them")
+    return targets
 
 
 class NotFiniteError(ValueError):
     """A loss is NaN or infinite, because its input is."""
 
 
-def check_loss(loss: ndarray, logits: ndarray) -> ndarray:
+def check_loss(loss: ndarray, y: ndarray) -> ndarray:
     """The loss, or NotFiniteError. Checking the loss avoids scanning every array at a good step."""
     if not np.isfinite(loss):
-        bad = np.argwhere(~np.isfinite(logits))
+        bad = np.argwhere(~np.isfinite(y))
         index = tuple(bad[0].tolist()) if len(bad) else ()
-        why = f"logits hold {logits[index]} at {index}" if index else "logits are too large"
+        why = f"the output holds {y[index]} at {index}" if index else "outputs are too large"
         raise NotFiniteError(f"the loss is {loss}: {why}")
     return loss

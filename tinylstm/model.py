@@ -13,6 +13,8 @@ import numpy as np
 from numpy import ndarray
 
 from . import backend
+from .arrays import Arrays as ArrayData
+from .arrays import padded, time_major
 from .files import FileError, load_arrays, save_arrays
 from .layers import Layer, State, layer_from_config
 from .layers.base import check_finite, label
@@ -96,17 +98,21 @@ class Sequential:
         x: ndarray,
         states: list[State] | None = None,
         rng: np.random.Generator | None = None,
+        mask: ndarray | None = None,
     ) -> tuple[ndarray, list[State], list[Any]]:
         """From x (T, B, ...) and each layer's state to the output, the final states and the caches.
 
-        rng: the source of randomness in training; None when the model is used.
+        rng: the source of randomness in training; None when the model is used. mask (T, B): False
+        at padding, for sequences of different lengths; the outputs there mean nothing.
         Raises ValueError, by name, for an input that is empty, not finite, or of the wrong shape.
         """
         check_finite(f"the input of {label(self.layers[0])}", x)
         given: list[Any] = [None] * len(self.layers) if states is None else states
         final, caches = [], []
         for layer, state in zip(self.layers, given, strict=True):
-            x, state, cache = layer.forward(x, state, rng)
+            use = {} if mask is None or not getattr(layer, "uses_mask", False) else {"mask": mask}
+            x, state, cache = layer.forward(x, state, rng, **use)
+            mask = mask if getattr(layer, "return_sequences", True) else None  # no time
             final.append(state)
             caches.append(cache)
         return x, final, caches
@@ -149,10 +155,43 @@ class Sequential:
         """
         return backend.frozen_weights(self.params.values())
 
-    def predict(self, x: ndarray) -> ndarray:
-        """From batch-first ids (B, T) or vectors (B, T, D) to (B, T, V), or (B, V) without time."""
-        y, _, _ = self.forward(np.ascontiguousarray(np.swapaxes(x, 0, 1)))
-        return np.swapaxes(y, 0, 1) if y.ndim == 3 else y
+    @property
+    def return_sequences(self) -> bool:
+        """Whether the output has a time axis, (T, B, V), or is one for each sequence, (B, V)."""
+        return all(getattr(layer, "return_sequences", True) for layer in self.layers)
+
+    def predict(self, x: Any, lengths: Any = None, batch_size: int = 256) -> ndarray:
+        """From batch-first ids (N, T) or vectors (N, T, D) to (N, T, V), or (N, V) without time.
+
+        x may also be a list of sequences of different lengths, as in `tl.Arrays`; lengths (N,): the
+        steps of each, if x is padded. Outputs at padding mean nothing.
+
+        >>> from tinylstm.layers import LSTM, Dense
+        >>> model = Sequential([LSTM(4), Dense(2)], input_size=3)
+        >>> model.predict([np.ones((5, 3)), np.ones((2, 3))]).shape
+        (2, 2)
+        """
+        x, mask = padded("x", x, lengths, None, self.dtype)  # (N, T, ...), (N, T) or None
+        found = []
+        with self.frozen():
+            for i in range(0, len(x), batch_size):
+                part = None if mask is None else mask[i : i + batch_size].T
+                y, _, _ = self.forward(time_major(x[i : i + batch_size]), mask=part)
+                found.append(np.swapaxes(y, 0, 1) if y.ndim == 3 else y)
+        return np.concatenate(found)
+
+    def evaluate(self, x: Any, y: Any, loss: Any = None, metrics: Any = (), **options: Any) -> Any:
+        """The loss, and metrics such as "accuracy", on batch-first arrays: see `tl.Arrays` (which
+        takes the options too) and `tl.measure`, which this calls.
+
+        >>> from tinylstm.layers import LSTM, Dense
+        >>> model = Sequential([LSTM(4), Dense(2)], input_size=3)
+        >>> sorted(model.evaluate(np.ones((5, 6, 3)), np.zeros(5, int), metrics=["accuracy"]))
+        ['accuracy', 'loss']
+        """
+        from .evaluation import measure  # a convenience, as in Keras; nothing here depends on it
+
+        return measure(self, ArrayData(x, y, shuffle=False, **options), loss, metrics)
 
     def summary(self) -> str:
         """A table of layers, output shapes and numbers of parameters, as Keras prints it.

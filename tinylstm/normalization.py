@@ -1,9 +1,11 @@
-"""Batch normalization, forward and backward, with its derivation. Pure functions, no state.
+"""Batch and layer normalization, forward and backward, with the derivation. Pure functions.
 
 Read functional.py first: names and complex numbers are the same. x has N rows (all steps of all
-sequences), which are averaged over, and D features, each normalised separately.
+sequences) and D features. Batch normalization averages over the rows, for each feature; layer
+normalization over the features, for each row.
 
-Source: S. Ioffe, C. Szegedy, Batch Normalization, ICML 2015.
+Sources: S. Ioffe, C. Szegedy, Batch Normalization, ICML 2015; J. Ba, J. Kiros, G. Hinton, Layer
+Normalization, 2016.
 """
 
 from typing import NamedTuple
@@ -95,4 +97,44 @@ def batch_norm_backward(
     # xhat = (x - mean) * scale
     shift = dxhat.mean(axis=0)  # (D,)
     stretch = (dxhat * xhat).mean(axis=0)  # (D,)
+    return scale * (dxhat - shift - xhat * stretch)  # (N, D)
+
+
+class LayerNormCache(NamedTuple):
+    """What the forward pass computes and the backward pass needs."""
+
+    xhat: ndarray  # (N, D) the normalised input
+    scale: ndarray  # (N, 1) 1 / sqrt(variance + epsilon)
+    gamma: ndarray  # (D,)
+
+
+def layer_norm_forward(
+    x: ndarray, gamma: ndarray, beta: ndarray, epsilon: float
+) -> tuple[ndarray, LayerNormCache]:
+    """Normalise each row of x (N, D) with its own mean and variance; returns y (N, D), the cache.
+
+    >>> layer_norm_forward(np.array([[1.0, 3.0]]), np.ones(2), np.zeros(2), 0.0)[0].tolist()
+    [[-1.0, 1.0]]
+    """
+    centred = x - x.mean(axis=-1, keepdims=True)  # (N, D)
+    scale = 1 / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + epsilon)  # (N, 1)
+    xhat = centred * scale  # (N, D)
+    # y = gamma * xhat + beta
+    return gamma * xhat + beta, LayerNormCache(xhat, scale, gamma)
+
+
+def layer_norm_backward(
+    dy: ndarray, cache: LayerNormCache, dgamma: ndarray, dbeta: ndarray
+) -> ndarray:
+    """The gradient dx (N, D); adds to dgamma and dbeta. Batch normalization's derivation, with the
+    sums over the D features of a row instead of the N rows of a feature.
+    """
+    xhat, scale, gamma = cache
+    # y = gamma * xhat + beta
+    dgamma += (dy * xhat).sum(axis=0)  # (D,)
+    dbeta += dy.sum(axis=0)  # (D,)
+    dxhat = dy * gamma  # (N, D)
+    # xhat = (x - mean) * scale
+    shift = dxhat.mean(axis=-1, keepdims=True)  # (N, 1)
+    stretch = (dxhat * xhat).mean(axis=-1, keepdims=True)  # (N, 1)
     return scale * (dxhat - shift - xhat * stretch)  # (N, D)

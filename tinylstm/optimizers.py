@@ -1,4 +1,4 @@
-"""Optimizers: SGD, RMSprop, Adam, as their papers and Keras define them, and clipping.
+"""Optimizers: SGD, RMSprop, Adam, AdamW, as their papers and Keras define them, and clipping.
 
 `update(params, grads)` changes the parameters in place. What an optimizer remembers is in `slots`,
 one array the shape of the parameter for each name, and `steps`; both go into a checkpoint.
@@ -25,6 +25,7 @@ class Optimizer:
     stand where a much lower learning rate would end (B. Polyak and A. Juditsky, 1992).
     """
 
+    weight_decay = 0.0  # the share of itself, times the learning rate, that a parameter loses
     slot_names: tuple[str, ...] = ()
     config_names: tuple[str, ...] = ("learning_rate", "ema_momentum")
 
@@ -68,6 +69,9 @@ class Optimizer:
 
         def one(name: str) -> None:
             p, g = params[name], grads[name]
+            if self.weight_decay:
+                # p = p - rate * decay * p          apart from the gradient, unlike L2
+                p *= 1 - self.learning_rate * self.weight_decay
             step = backend.optimizer_step(self, p, g)  # the one below, or its fast twin
             step(p, g, *(self.slots[slot][name] for slot in self.slot_names))
             if self.ema_momentum is not None:
@@ -161,7 +165,9 @@ class Adam(Optimizer):
     """
 
     slot_names = ("m", "v")
-    config_names = ("learning_rate", "beta_1", "beta_2", "epsilon", "ema_momentum")
+    config_names: tuple[str, ...] = (
+        "learning_rate", "beta_1", "beta_2", "epsilon", "ema_momentum"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -189,6 +195,27 @@ class Adam(Optimizer):
         rate = self.learning_rate * (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
         # p = p - rate * m / (sqrt(v) + epsilon)
         p -= rate * m / (np.sqrt(v) + self.epsilon)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (I. Loshchilov, F. Hutter, ICLR 2019), for all parameters,
+    with Keras's default. At each step a parameter first loses rate * weight_decay of itself.
+
+    >>> p = {"w": np.array([1.0])}
+    >>> AdamW(0.1, weight_decay=0.5).update(p, {"w": np.array([3.0])})
+    >>> float(p["w"][0].round(6))
+    0.85
+    """
+
+    config_names = ("learning_rate", "weight_decay", "beta_1", "beta_2", "epsilon", "ema_momentum")
+
+    def __init__(
+        self, learning_rate: float = 0.001, weight_decay: float = 0.004, **options: float | None
+    ):
+        super().__init__(learning_rate, **options)  # type: ignore[arg-type]
+        if not 0 <= weight_decay < np.inf:
+            raise ValueError(f"weight_decay is {weight_decay}: use 0 or a positive number")
+        self.weight_decay = weight_decay
 
 
 def global_norm(grads: Arrays) -> float:

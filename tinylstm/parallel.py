@@ -5,7 +5,7 @@ depend on the number of shards, never on timing. Kernels and one-thread BLAS rel
 so threads are enough. Next: generate.py.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,7 +14,9 @@ from numpy import ndarray
 
 from .data import Batch
 from .layers import State
-from .losses import Loss
+from .layers.base import Mask
+from .losses import Loss, kept, placed
+from .metrics import Metric
 from .model import Arrays, Sequential
 
 
@@ -29,7 +31,9 @@ class Shards:
     """Runs a model on batches, `threads` shards at a time. Use it in a `with` block.
 
     threads: by default the usable cores. Inside the block BLAS uses one thread for each shard; its
-    old setting is restored after.
+    old setting is restored after. metrics: are measured with every loss; `measured` then has, for
+    each, the sum over the last batch and the number that divides it. Raises ValueError if the net
+    ends in an activation that the loss applies itself.
 
     >>> from tinylstm.data import Batch
     >>> from tinylstm.layers import LSTM, Dense, Embedding
@@ -42,10 +46,19 @@ class Shards:
     (1.6, (5,))
     """
 
-    def __init__(self, model: Sequential, loss: Loss, threads: int | None = None):
+    def __init__(
+        self,
+        model: Sequential,
+        loss: Loss,
+        threads: int | None = None,
+        metrics: Sequence[Metric] = (),
+    ):
         if threads is not None and threads < 1:
             raise ValueError(f"threads is {threads}: use at least 1")
-        self.model, self.loss = model, loss
+        if check := getattr(loss, "check_activation", None):
+            check(getattr(model.layers[-1], "activation", None))
+        self.model, self.loss, self.metrics = model, loss, metrics
+        self.measured: dict[str, tuple[float, int]] = {}
         self.threads = usable_cores() if threads is None else threads
         self.grads: list[Arrays] = []  # one set for each shard, used again at every step
 
@@ -62,26 +75,36 @@ class Shards:
         self.pool.shutdown()
 
     def gradients(
-        self, batch: Batch, states: list[State] | None = None, seed: list[int] | None = None
+        self,
+        batch: Batch,
+        states: list[State] | None = None,
+        seed: list[int] | None = None,
+        count: int | None = None,
+        nth: int = 0,
     ) -> tuple[float, list[State], Arrays]:
         """The loss, the states after the batch, and the gradients of all parameters.
 
         The gradients are the shards' own memory: use them before the next call. seed: of dropout.
+        To add up several batches, as if they were one: count is the number of targets in all of
+        them, and nth is 0 for the first, which starts from zero gradients, 1 for the second, ...
         """
         cuts = self.cuts(batch)
         while len(self.grads) < len(cuts):
             self.grads.append(self.model.zero_grads())
-        count = max(self.loss.count(batch.targets), 1)
+        count = self.count(batch) if count is None else count
 
-        def work(shard: int) -> tuple[float, list[State], Any]:
+        def work(shard: int) -> tuple[float, list[State], Any, Any]:
             grads, (a, b) = self.grads[shard], cuts[shard]
-            for grad in grads.values():
-                grad.fill(0)
-            rng = np.random.Generator(np.random.SFC64([*(seed or [0]), shard]))
-            y, after, caches = self.model.forward(batch.x[:, a:b], part(states, a, b), rng)
-            value, cache = self.loss.forward(y, targets(batch, y, a, b), count)
-            self.model.backward(self.loss.backward(cache), caches, grads)
-            return float(value), after, caches if self.model.statistics else None
+            if not (nth and shard == 0):  # the first shard has the sum over the batches before
+                for grad in grads.values():
+                    grad.fill(0)
+            entropy = [*(seed or [0]), shard, *([nth] if nth else [])]
+            rng = np.random.Generator(np.random.SFC64(entropy))
+            x, mask = part(batch, a, b)
+            y, after, caches = self.model.forward(x, cut(states, a, b), rng, mask)
+            value, dy, measured = self.judge(y, targets(batch, y, a, b), mask, count)
+            self.model.backward(dy, caches, grads)
+            return value, after, caches if self.model.statistics else None, measured
 
         with self.model.frozen():
             results = self.each(work, range(len(cuts)))
@@ -92,24 +115,50 @@ class Shards:
                 total[path] += grads[path]
 
         self.each(add, total)
-        for _, _, caches in results:
+        for _, _, caches, _ in results:
             if caches is not None:
                 self.model.update_statistics(caches)
-        value = sum(value for value, _, _ in results)
-        return value, joined([after for _, after, _ in results]), total
+        value, after = self.added([(value, states, found) for value, states, _, found in results])
+        return value, after, total
 
     def evaluate(self, batch: Batch, states: list[State] | None) -> tuple[float, list[State]]:
         """The loss without dropout, and the states after the batch."""
-        cuts, count = self.cuts(batch), max(self.loss.count(batch.targets), 1)
+        cuts, count = self.cuts(batch), self.count(batch)
 
-        def work(shard: int) -> tuple[float, list[State]]:
+        def work(shard: int) -> tuple[float, list[State], Any]:
             a, b = cuts[shard]
-            y, after, _ = self.model.forward(batch.x[:, a:b], part(states, a, b))
-            return float(self.loss.forward(y, targets(batch, y, a, b), count)[0]), after
+            x, mask = part(batch, a, b)
+            y, after, _ = self.model.forward(x, cut(states, a, b), mask=mask)
+            value, _, measured = self.judge(y, targets(batch, y, a, b), mask, count, False)
+            return value, after, measured
 
         with self.model.frozen():
-            results = self.each(work, range(len(cuts)))
-        return sum(value for value, _ in results), joined([after for _, after in results])
+            return self.added(self.each(work, range(len(cuts))))
+
+    def count(self, batch: Batch) -> int:
+        """What the sum of the batch's losses is divided by: the number of targets, at least 1."""
+        masked = batch.mask is not None and self.model.return_sequences
+        return max(self.loss.count(batch.targets[batch.mask] if masked else batch.targets), 1)
+
+    def judge(
+        self, y: ndarray, targets: ndarray, mask: Mask, count: int, backward: bool = True
+    ) -> tuple[float, Any, Any]:
+        """The loss of the steps that count, its gradient in y's shape, and the metrics' sums."""
+        mask = mask if self.model.return_sequences else None
+        if mask is not None and not mask.any():
+            return 0.0, np.zeros_like(y), [(0.0, 0)] * len(self.metrics)
+        outputs, targets = kept(y, targets, mask)  # (n, V), (n, ...)
+        value, cache = self.loss.forward(outputs, targets, count)
+        measured = [(each.total(outputs, targets), each.count(targets)) for each in self.metrics]
+        dy = placed(self.loss.backward(cache), y, mask) if backward else None
+        return float(value), dy, measured
+
+    def added(self, results: list[tuple[float, list[State], Any]]) -> tuple[float, list[State]]:
+        """The shards' losses and states as one batch's; their metrics go to `measured`."""
+        for i, metric in enumerate(self.metrics):
+            totals, counts = zip(*(measured[i] for _, _, measured in results), strict=True)
+            self.measured[metric.name] = sum(totals), sum(counts)
+        return sum(value for value, _, _ in results), joined([states for _, states, _ in results])
 
     def each(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
         """`[work(item) for item in items]`, dealt out to the threads; this one takes its share."""
@@ -134,7 +183,12 @@ class Shards:
         return [(B * i // n, B * (i + 1) // n) for i in range(n)]
 
 
-def part(states: list[State] | None, a: int, b: int) -> list[State] | None:
+def part(batch: Batch, a: int, b: int) -> tuple[ndarray, Mask]:
+    """The input and the mask of sequences a to b."""
+    return batch.x[:, a:b], None if batch.mask is None else batch.mask[:, a:b]
+
+
+def cut(states: list[State] | None, a: int, b: int) -> list[State] | None:
     """The states of sequences a to b."""
     return states and [tuple(array[a:b] for array in state) for state in states]
 

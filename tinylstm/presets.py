@@ -10,10 +10,10 @@ from typing import Any
 
 from numpy import ndarray
 
-from .callbacks import cosine
 from .data import Streams, Tokens
 from .layers import LSTM, Dense, Dropout, Embedding, Layer, ScaledInteger, TiedDense
 from .optimizers import Adam, Optimizer, RMSprop
+from .schedules import Schedule, cosine
 from .windows import Windows
 
 
@@ -29,7 +29,7 @@ class Preset:
     data: Callable[[Tokens, int, ndarray | None], Streams | Windows]  # tokens, seed, other keys
     validation: Callable[[Tokens], Streams | Windows]
     optimizer: Callable[[], Optimizer]
-    schedule: Callable[[float], float]  # from the fraction done to the learning rate
+    schedule: Schedule
     epochs: int
     tokenizer: str = "events"
     transpositions: range = range(-5, 7)  # semitones by which training moves a piece

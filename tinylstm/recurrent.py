@@ -24,6 +24,7 @@ class GRUCache(NamedTuple):
     an: ndarray  # (T, B, H) the state's part of the candidate, before the reset gate
     Wx: ndarray  # (D, 3H)
     Wh: ndarray  # (H, 3H)
+    mask: ndarray | None  # (T, B) which steps count, or None for all
 
 
 class SimpleRNNCache(NamedTuple):
@@ -33,6 +34,7 @@ class SimpleRNNCache(NamedTuple):
     h: ndarray  # (T+1, B, H) hidden states; h[0] is the initial one
     Wx: ndarray  # (D, H)
     Wh: ndarray  # (H, H)
+    mask: ndarray | None  # (T, B) which steps count, or None for all
 
 
 def gru_cell_forward(
@@ -78,9 +80,17 @@ def gru_cell_backward(
 
 
 def gru_forward(
-    x: ndarray, h0: ndarray, Wx: ndarray, Wh: ndarray, b: ndarray, bh: ndarray
+    x: ndarray,
+    h0: ndarray,
+    Wx: ndarray,
+    Wh: ndarray,
+    b: ndarray,
+    bh: ndarray,
+    mask: ndarray | None = None,
 ) -> tuple[ndarray, ndarray, GRUCache]:
     """The GRU over a sequence: x (T, B, D), initial state h0 (B, H); b and bh (3H,).
+
+    mask (T, B), if given, is False at padding: such a step leaves the state unchanged.
 
     Returns the outputs (T, B, H), the final h (B, H), and the cache for gru_backward.
     """
@@ -93,7 +103,9 @@ def gru_forward(
     h[0] = h0
     for t in range(T):
         h[t + 1], gates[t], an[t] = gru_cell_forward(zx[t], h[t], Wh, bh)
-    return h[1:], h[T], GRUCache(x, h, gates, an, Wx, Wh)
+        if mask is not None:  # a masked step leaves the state unchanged
+            h[t + 1, ~mask[t]] = h[t, ~mask[t]]
+    return h[1:], h[T], GRUCache(x, h, gates, an, Wx, Wh, mask)
 
 
 def gru_backward(
@@ -109,7 +121,7 @@ def gru_backward(
 
     The weights' gradients are added to dWx, dWh, db, dbh, which the caller owns.
     """
-    x, h, gates, an, Wx, Wh = cache
+    x, h, gates, an, Wx, Wh, mask = cache
     (T, B, D), H = x.shape, Wh.shape[0]
     dzx = np.empty_like(gates)  # (T, B, 3H)
     da = np.empty_like(gates)  # (T, B, 3H)
@@ -117,9 +129,12 @@ def gru_backward(
     for t in reversed(range(T)):
         # outputs[t] = h[t+1]             h is used twice: as an output, and by the next step
         dh = dh + dout[t]  # (B, H)
-        dzx[t], da[t], dh = gru_cell_backward(dh, h[t], gates[t], an[t])
+        dzx[t], da[t], dh_prev = gru_cell_backward(dh, h[t], gates[t], an[t])
         # a = h_prev Wh + bh
-        dh = dh + da[t] @ Wh.T  # (B, H)
+        dh_prev = dh_prev + da[t] @ Wh.T  # (B, H)
+        if mask is not None:  # h[t+1] = h[t]
+            dzx[t, ~mask[t]], da[t, ~mask[t]], dh_prev[~mask[t]] = 0, 0, dh[~mask[t]]
+        dh = dh_prev
     da2, dzx2 = da.reshape(T * B, 3 * H), dzx.reshape(T * B, 3 * H)  # 2 x (TB, 3H)
     # a = h_prev Wh + bh                  the same weights at every step: the gradients add up
     dWh += h[:T].reshape(T * B, H).T @ da2  # (H, 3H)
@@ -132,9 +147,11 @@ def gru_backward(
 
 
 def simple_rnn_forward(
-    x: ndarray, h0: ndarray, Wx: ndarray, Wh: ndarray, b: ndarray
+    x: ndarray, h0: ndarray, Wx: ndarray, Wh: ndarray, b: ndarray, mask: ndarray | None = None
 ) -> tuple[ndarray, ndarray, SimpleRNNCache]:
     """The simple recurrent net: h[t+1] = tanh(x[t] Wx + h[t] Wh + b). Wx (D, H), Wh (H, H), b (H,).
+
+    mask (T, B), if given, is False at padding: such a step leaves the state unchanged.
 
     Returns the outputs (T, B, H), the final h (B, H), and the cache for simple_rnn_backward.
     """
@@ -146,7 +163,9 @@ def simple_rnn_forward(
     for t in range(T):
         # h = tanh(zx + h_prev Wh)
         h[t + 1] = np.tanh(zx[t] + h[t] @ Wh)  # (B, H)
-    return h[1:], h[T], SimpleRNNCache(x, h, Wx, Wh)
+        if mask is not None:  # a masked step leaves the state unchanged
+            h[t + 1, ~mask[t]] = h[t, ~mask[t]]
+    return h[1:], h[T], SimpleRNNCache(x, h, Wx, Wh, mask)
 
 
 def simple_rnn_backward(
@@ -162,7 +181,7 @@ def simple_rnn_backward(
     Along the LSTM's cell, each step multiplies the gradient by f alone. Here each step multiplies
     it by (1 - h^2) Wh^T: over many steps it vanishes or explodes, which is why there is an LSTM.
     """
-    x, h, Wx, Wh = cache
+    x, h, Wx, Wh, mask = cache
     (T, B, D), H = x.shape, Wh.shape[0]
     dz = np.empty_like(h[1:])  # (T, B, H)
     dh = dhT  # (B, H)
@@ -171,7 +190,10 @@ def simple_rnn_backward(
         dh = dh + dout[t]  # (B, H)
         # h = tanh(zx + h_prev Wh)
         dz[t] = dh * (1 - h[t + 1] ** 2)  # (B, H)
-        dh = dz[t] @ Wh.T  # (B, H)
+        dh_prev = dz[t] @ Wh.T  # (B, H)
+        if mask is not None:  # h[t+1] = h[t]
+            dz[t, ~mask[t]], dh_prev[~mask[t]] = 0, dh[~mask[t]]
+        dh = dh_prev
     dz2 = dz.reshape(T * B, H)  # (TB, H)
     dWh += h[:T].reshape(T * B, H).T @ dz2  # (H, H)
     # zx = x Wx + b

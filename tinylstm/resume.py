@@ -86,6 +86,8 @@ def fingerprint(run: Any, loss: Any, threads: int, data: Any) -> dict[str, Any]:
         **{k: v and f"{type(v).__name__} {vars(v)}" for k, v in parts.items()},
         **{name: getattr(run, name) for name in ("epochs", "steps_per_epoch", "clip", "seed")},
         "threads": threads,
+        **({"accumulate": run.accumulate} if run.accumulate > 1 else {}),
+        **({"metrics": [metric.name for metric in run.metrics]} if run.metrics else {}),
         **(describe() if describe else {}),
     }
 

@@ -12,17 +12,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from .arrays import Arrays as ArrayData
+from .arrays import Ragged
 from .checkpoint import Checkpoint, load_checkpoint
-from .data import Batch
+from .data import Batch, Data
+from .evaluation import add, carried, means, measured
 from .layers import State
 from .losses import CategoricalCrossentropy, Loss, NotFiniteError
+from .metrics import Metric, metric_from
 from .model import Arrays, Sequential
 from .optimizers import Adam, Optimizer, clip_by_global_norm
 from .parallel import Shards
+from .penalties import Penalty
 from .resume import Interrupt, fingerprint, go_on, interruptible
 
 History = list[dict[str, float]]  # one entry an epoch, plain data
@@ -31,18 +36,6 @@ EXPLODED = 10  # a loss of so many times the first one (or times 1) cannot recov
 
 class DivergedError(Exception):
     """The loss became NaN or infinite, or exploded; the message says at which step and where."""
-
-
-class Data(Protocol):
-    """What `fit` wants of `Streams`, `Windows` or your own source of batches.
-
-    A method `describe`, plain data, is what a resumed run is compared by; it may be missing.
-    """
-
-    def __len__(self) -> int: ...
-
-    def epoch(self, epoch: int, /) -> Any:
-        """An iterator over the epoch's batches: the same ones whenever it is asked for."""
 
 
 @dataclass
@@ -55,8 +48,11 @@ class Run:
     steps_per_epoch: int
     clip: float = 5.0
     seed: int = 0
-    penalty: Any = None
-    step: int = 0  # batches done
+    penalty: Penalty | None = None
+    accumulate: int = 1  # batches for each update
+    loss: Loss = field(default_factory=CategoricalCrossentropy)
+    metrics: Sequence[Metric] = ()
+    step: int = 0  # updates done
     batch: int = 0  # batches done in the current epoch
     sums: dict[str, float] = field(default_factory=dict)  # over the batches of this epoch
     states: list[State] | None = None  # what the next batch starts from
@@ -91,17 +87,18 @@ class Run:
         values = [entry.get(monitor, entry["loss"]) for entry in self.history]
         return len(values) - 1 - values.index(min(values))
 
-    def end_epoch(self, val_loss: float | None) -> None:
+    def end_epoch(self, validation: dict[str, float]) -> None:
         """Turn the sums of an epoch into its entry in the history."""
         loss, tokens, norm, seconds = (self.sums[k] for k in ("loss", "tokens", "norm", "seconds"))
         entry = {
             "epoch": len(self.history) + 1,
             "loss": loss / max(tokens, 1),
-            "norm": norm / max(self.batch, 1),
+            **means(self.metrics, self.sums),
+            "norm": norm / max(-(-self.batch // self.accumulate), 1),
             "seconds": seconds,
             "tokens_per_second": tokens / seconds,
         }
-        self.history.append(entry if val_loss is None else entry | {"val_loss": val_loss})
+        self.history.append(entry | {f"val_{name}": value for name, value in validation.items()})
         self.batch, self.states, self.sums = 0, None, {"first": self.sums["first"]}
 
 
@@ -123,17 +120,21 @@ class Callback:
 
 def fit(
     model: Sequential,
-    data: Data,
+    data: Data | tuple[Ragged, Ragged],
     epochs: int,
-    validation: Data | None = None,
+    validation: Data | tuple[Ragged, Ragged] | None = None,
     optimizer: Optimizer | None = None,
     loss: Loss | None = None,
     clip: float = 5.0,
     seed: int = 0,
     callbacks: Sequence[Callback] = (),
     threads: int | None = None,
-    penalty: Any = None,
+    penalty: Penalty | None = None,
     resume: str | Path | None = None,
+    metrics: Sequence[str | Metric | Loss] = (),
+    batch_size: int = 32,
+    validation_split: float = 0.0,
+    accumulate: int = 1,
 ) -> History:
     """Train a model in place by truncated backpropagation through time.
 
@@ -144,11 +145,16 @@ def fit(
     that `ModelCheckpoint` wrote; the run goes on from there, and ends in the same bits as one that
     was never stopped. Ctrl-C is deferred to the end of the step; a second one stops at once.
 
+    data and validation: a source of batches, or arrays (x, y) as `Arrays` takes them, in batches of
+    `batch_size`; `validation_split` keeps the last part of such arrays for validation. metrics:
+    "accuracy" for one, see metrics.py. accumulate: the gradients of so many batches are added up
+    for each update, as if they were one batch.
+
     Where the optimizer keeps moving averages of the weights (`ema_momentum`), validation and
     callbacks use these, and the model has them at the end.
 
-    Returns a dictionary for each epoch: `loss` and `val_loss` in nats per target, `norm`, the mean
-    gradient norm, `seconds` and `tokens_per_second`.
+    Returns a dictionary for each epoch: `loss` and `val_loss` per target, the metrics likewise,
+    `norm`, the mean gradient norm, `seconds` and `tokens_per_second` (targets).
     Raises DivergedError when the loss explodes or becomes NaN or infinite, FileError for a
     checkpoint that cannot be read, ValueError for one of another run.
 
@@ -160,13 +166,17 @@ def fit(
     >>> history[0]["loss"] > 0.5 > 0.2 > history[-1]["loss"]
     True
     """
-    optimizer = Adam() if optimizer is None else optimizer
-    run = Run(model, optimizer, epochs, len(data), clip, seed, penalty)
+    if accumulate < 1:
+        raise ValueError(f"accumulate is {accumulate}: use at least 1")
+    data, validation = sources(model, data, validation, batch_size, validation_split, seed)
+    optimizer, loss = optimizer or Adam(), loss or CategoricalCrossentropy()
+    chosen, steps = [*map(metric_from, metrics)], -(-len(data) // accumulate)
+    run = Run(model, optimizer, epochs, steps, clip, seed, penalty, accumulate, loss, chosen)
     checkpoint = None if resume is None else load_checkpoint(resume)
     if threads is None and checkpoint and checkpoint.progress:
         threads = checkpoint.progress.fingerprint.get("threads")
-    shards = Shards(model, CategoricalCrossentropy() if loss is None else loss, threads)
-    run.fingerprint = fingerprint(run, shards.loss, shards.threads, data)
+    shards = Shards(model, loss, threads, chosen)
+    run.fingerprint = fingerprint(run, loss, shards.threads, data)
     if checkpoint:
         go_on(run, checkpoint)
     for callback in callbacks:
@@ -191,28 +201,52 @@ def fit(
     return run.history
 
 
+def sources(
+    model: Sequential, data: Any, validation: Any, batch_size: int, split: float, seed: int
+) -> tuple[Data, Data | None]:
+    """Training and validation data, from arrays too. Raises ValueError for what cannot be split."""
+    if isinstance(data, tuple):
+        x, y = data
+        data = ArrayData(x, y, batch_size, seed=seed, dtype=model.dtype)
+    if split:
+        if validation is not None or not isinstance(data, ArrayData):
+            raise ValueError("validation_split needs arrays, and no validation data beside it")
+        return data.split(split)
+    if isinstance(validation, tuple):
+        x, y = validation
+        validation = ArrayData(x, y, batch_size, shuffle=False, dtype=model.dtype)
+    return data, validation
+
+
 def train_epoch(run: Run, shards: Shards, data: Data) -> Iterator[float]:
     """The rest of a pass over the data: yields the loss of each step, adds to `run.sums`."""
     begin = time.perf_counter() - run.sums.get("seconds", 0.0)
-    for batch in islice(data.epoch(len(run.history)), run.batch, None):
+    batches = islice(data.epoch(len(run.history)), run.batch, None)
+    while group := list(islice(batches, run.accumulate)):
         run.whole = False
-        run.states = carried(run.model, run.states, batch)
-        loss, norm = one_step(run, shards, batch)
+        loss, norm = one_step(run, shards, group)
         run.step += 1
-        run.batch += 1
-        for name, value in ("loss", loss * batch.tokens), ("tokens", batch.tokens), ("norm", norm):
-            run.sums[name] = run.sums.get(name, 0.0) + value
+        run.batch += len(group)
+        run.sums["norm"] = run.sums.get("norm", 0.0) + norm
         run.sums["seconds"] = time.perf_counter() - begin
         run.whole = True
         yield loss
 
 
-def one_step(run: Run, shards: Shards, batch: Batch) -> tuple[float, float]:
-    """One update of the weights and states; the loss, and the gradients' norm before clipping."""
-    params = run.model.params
+def one_step(run: Run, shards: Shards, group: list[Batch]) -> tuple[float, float]:
+    """One update of the weights, from one batch or a group of them; the loss, and the gradients'
+    norm before clipping.
+    """
+    params, loss = run.model.params, 0.0
+    count = sum(shards.count(batch) for batch in group)
     try:
         with np.errstate(all="ignore"):  # NaN and infinity are found and reported below
-            loss, states, grads = shards.gradients(batch, run.states, [run.seed, run.step])
+            for i, batch in enumerate(group):
+                run.states = carried(run.model, run.states, batch)
+                seed = [run.seed, run.step]
+                value, states, grads = shards.gradients(batch, run.states, seed, count, i)
+                run.states, loss = states, loss + value
+                add(run.sums, shards, value * (count / shards.count(batch)), batch.tokens)
             if run.penalty is not None:
                 run.penalty.backward(params, grads)
             norm = clip_by_global_norm(grads, run.clip)
@@ -228,7 +262,6 @@ def one_step(run: Run, shards: Shards, batch: Batch) -> tuple[float, float]:
         what = f"the loss is {loss:.3g}, more than {EXPLODED} times the first"
         raise DivergedError(diagnosis(run, shards.grads, what))
     run.optimizer.update(params, grads, shards.each)
-    run.states = states
     return loss, norm
 
 
@@ -246,42 +279,13 @@ def diagnosis(run: Run, shards: list[Arrays], what: str) -> str:
     return "\n".join(lines)
 
 
-def carried(model: Sequential, states: list[State] | None, batch: Batch) -> list[State]:
-    """The states a batch starts from: those after the last batch, zero where a piece begins."""
-    B = len(batch.reset)
-    size = next((len(array) for state in states or [] for array in state), B)
-    if states is None or size != B:
-        return model.initial_states(B)
-    keep = ~batch.reset[:, None]  # (B, 1)
-    return [tuple(array * keep for array in state) for state in states]
-
-
-def validated(run: Run, shards: Shards, data: Data | None, interrupt: Interrupt) -> float | None:
-    """The loss on the held-out data, or None without any."""
+def validated(
+    run: Run, shards: Shards, data: Data | None, interrupt: Interrupt
+) -> dict[str, float]:
+    """Loss and metrics on the held-out data; nothing without any."""
     try:
         with np.errstate(all="ignore"):
-            return None if data is None else mean_loss(shards, data, interrupt)
+            return {} if data is None else measured(shards, data, interrupt.check)
     except NotFiniteError as error:
         run.whole = False
         raise DivergedError(diagnosis(run, shards.grads, f"in validation {error}")) from error
-
-
-def evaluate(
-    model: Sequential, data: Data, loss: Loss | None = None, threads: int | None = None
-) -> float:
-    """The mean loss per target over one epoch of data, without dropout, the state carried over."""
-    with Shards(model, CategoricalCrossentropy() if loss is None else loss, threads) as shards:
-        return mean_loss(shards, data)
-
-
-def mean_loss(shards: Shards, data: Data, interrupt: Interrupt | None = None) -> float:
-    """See `evaluate`."""
-    states: list[State] | None = None
-    total, tokens = 0.0, 0
-    for batch in data.epoch(0):
-        value, states = shards.evaluate(batch, carried(shards.model, states, batch))
-        total += value * batch.tokens
-        tokens += batch.tokens
-        if interrupt:
-            interrupt.check()
-    return total / max(tokens, 1)

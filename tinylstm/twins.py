@@ -33,17 +33,18 @@ _lock = threading.Lock()  # the threads of a first step ask at the same time
 def function_differs(name: str, twin: Callable[..., Any], args: tuple[Any, ...]) -> str:
     """How `twin` differs from `functional.<name>` on a problem of the kind of `args`; "" if equal.
 
-    Compared once for each type, with and without a mask, for one and for several steps and
-    sequences.
+    Compared once for each type, with and without dropout and a mask, for one and for several steps
+    and sequences.
     """
     first = args[0]
     question: tuple[Any, ...] = (name, first.dtype)
-    if name == "lstm_forward":
-        masked = len(args) > 6 and args[6] is not None
-        question += (min(len(first), 3), min(first.shape[1], 5), masked)
-    elif name == "lstm_backward":
-        masked = getattr(args[3], "mask", None) is not None
-        question += (min(len(first), 3), min(first.shape[1], 5), masked)
+    if name.startswith("lstm"):
+        if name == "lstm_forward":
+            dropout, mask = (*args[6:8], None, None)[:2]
+        else:
+            dropout, mask = getattr(args[3], "dropout", None), getattr(args[3], "mask", None)
+        given = dropout is not None, mask is not None
+        question += (min(len(first), 3), min(first.shape[1], 5), *given)
     known, now = _checked.get(question), vars(functional)
     if known is not None:  # asked at every call: this must be quick
         for part, function, code in known[0]:
@@ -108,16 +109,19 @@ def _answer(question: Any, definition: Any, compare: Callable[[], str]) -> str:
     return known[1]
 
 
-def lstm_problem(name: str, dtype: Any, T: int, B: int, masked: bool) -> list[Any]:
+def lstm_problem(
+    name: str, dtype: Any, T: int, B: int, dropped: bool = False, masked: bool = False
+) -> list[Any]:
     """Arguments for `lstm_forward` or `lstm_backward`, all random: a zero would hide a mistake."""
     rng, D, H = np.random.default_rng(0), 5, 9  # 4H is no multiple of a vector's width
 
     def random(*shape: int) -> ndarray:
         return rng.normal(size=shape).astype(dtype)
 
-    mask = np.where(rng.random((B, H)) < 0.5, 0, 2).astype(dtype) if masked else None
+    dropout = np.where(rng.random((B, H)) < 0.5, 0, 2).astype(dtype) if dropped else None
+    mask = rng.random((T, B)) < 0.6 if masked else None
     weights = [random(D, 4 * H), random(H, 4 * H), random(4 * H)]
-    forward: list[Any] = [random(T, B, D), random(B, H), random(B, H), *weights, mask]
+    forward: list[Any] = [random(T, B, D), random(B, H), random(B, H), *weights, dropout, mask]
     if name == "lstm_forward":
         return forward
     cache = functional.lstm_forward(*forward)[-1]

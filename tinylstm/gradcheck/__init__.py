@@ -47,6 +47,7 @@ def gradcheck(
     tolerance: float | None = None,
     method: str = "complex",
     training: bool = True,
+    mask: ndarray | None = None,
 ) -> Report:
     """Compare every gradient of a built layer or model with the numerical derivative.
 
@@ -55,8 +56,8 @@ def gradcheck(
     check uses a random linear function of the outputs. tolerance: limit on the largest error,
     relative to the largest gradient in the array, or to a tenth of the largest gradient anywhere
     (the output's included) if that is more; by default 1e-12, or the method's own accuracy.
-    training: whether dropout and batch normalization work as in training. The net is not changed: a
-    copy gets random values. Raises ValueError if nothing can be checked or a shape is wrong.
+    training: whether dropout and batch normalization work as in training. mask (T, B): False at
+    padding. The net is not changed: a copy gets random values. Raises ValueError if nothing can be checked or a shape is wrong.
 
     >>> from tinylstm.layers import LSTM
     >>> model = Sequential([LSTM(3, return_sequences=True)], input_size=2)
@@ -67,7 +68,7 @@ def gradcheck(
     if method not in METHODS:
         raise ValueError(f"method is {method!r}: use one of {sorted(METHODS)}")
     rows, default = METHODS[method]
-    problem = Problem(net, x, targets, loss, seed, training, in_complex=method == "complex")
+    problem = Problem(net, x, targets, loss, seed, training, method == "complex", mask)
     limit = default(problem.precision) if tolerance is None else tolerance
     return Report(rows(problem, limit), limit)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..layers import Layer
+from ..losses import kept, placed
 from ..model import Sequential
 
 
@@ -29,6 +30,7 @@ class Problem:
         seed: int,
         training: bool,
         in_complex: bool,
+        mask: ndarray | None = None,
     ):
         if (targets is None) != (loss is None):
             raise ValueError("gradcheck needs targets and loss, or neither: pass both")
@@ -37,6 +39,8 @@ class Problem:
         self.precision = float(np.finfo(kind).eps)
         self.x = np.array(x, kind) if np.asarray(x).dtype.kind in "fc" else np.asarray(x)
         self.targets, self.loss, self.seed, self.training = targets, loss, seed, training
+        self.mask = mask
+        self.loss_mask = mask if self.net.return_sequences else None
         self.inflow = 0.0  # the largest gradient that flows into backward
         for array in self.net.params.values():
             # not too small, or some paths would not count; not too large, or a big net would be too
@@ -57,7 +61,7 @@ class Problem:
     def forward(self) -> tuple[ndarray, list[Any], list[Any]]:
         """The net's forward pass, with the same dropout mask every time."""
         rng = np.random.default_rng(self.seed) if self.training else None
-        return self.net.forward(self.x, self.states, rng)
+        return self.net.forward(self.x, self.states, rng, self.mask)
 
     def value(self) -> Any:
         """The loss of the outputs, or a random linear function of them if there is no loss, plus a
@@ -68,7 +72,7 @@ class Problem:
         if self.loss is None:
             total = (y.astype(double) * self.dy).sum()
         else:
-            total = self.loss.forward(y, self.targets)[0]
+            total = self.loss.forward(*kept(y, self.targets, self.loss_mask))[0]
         for state, dstate in zip(states, self.dstates, strict=True):
             for array, weight in zip(state, dstate, strict=True):
                 total = total + (array.astype(double) * weight).sum()
@@ -92,7 +96,8 @@ class Problem:
         y, _, caches = self.forward()
         dy = self.dy
         if self.loss is not None:
-            dy = self.loss.backward(self.loss.forward(y, self.targets)[1])
+            cache = self.loss.forward(*kept(y, self.targets, self.loss_mask))[1]
+            dy = placed(self.loss.backward(cache), y, self.loss_mask)
         incoming = [dy, *(array for dstate in self.dstates for array in dstate)]
         self.inflow = max(float(np.abs(array).max()) for array in incoming)
         grads = self.net.zero_grads()

@@ -27,7 +27,7 @@ def _softmax(logits, targets, p, N, V):  # type: ignore[no-untyped-def]
         for j in range(V):
             p[row + j] /= s
         if targets[i] >= 0:
-            total += log(s) + m - logits[row + targets[i]]
+            total += log(s) - (logits[row + targets[i]] - m)  # a large m would cost digits
         elif not s >= 0:  # NaN in a row that is left out still counts
             total += s
     return total

@@ -28,9 +28,10 @@ from .vectors import wide as panel_width
 
 @njit(nogil=True, cache=True)
 def _forward(  # type: ignore[no-untyped-def]
-    x, h, h_in, c, gates, WxP, WhP, b, mask, T, B, D, H, row, wide
+    x, h, h_in, c, gates, WxP, WhP, b, dropout, mask, T, B, D, H, row, wide
 ):
-    """All steps, on flat arrays. h and c hold T + 1 states, the first given; h_in is h or h * mask.
+    """All steps, on flat arrays. h and c hold T + 1 states, the first given. h_in is h, or
+    h * dropout. mask is empty if every step counts.
 
     row: the distance between rows of gates, in numbers.
     """
@@ -40,37 +41,49 @@ def _forward(  # type: ignore[no-untyped-def]
         if t % chunk == 0:  # x Wx needs no h, and many rows at once are cheaper
             M = min(chunk, T - t) * B
             product(x, t * B * D, D, 1, WxP, 0, D * wide, wide, M, D, n, gates, z, row, False, x)
-        for i in range(len(mask)):
-            h_in[now + i] = h[now + i] * mask[i]
+        for i in range(len(dropout)):
+            h_in[now + i] = h[now + i] * dropout[i]
         product(h_in, now, H, 1, WhP, 0, H * wide, wide, B, H, n, gates, z, row, True, x)
         for r in range(B):
             u = r * H
             cell_forward(gates, z + r * row, b, c, now + u, c, then + u, h, then + u, H)
+            if len(mask) > 0 and not mask[t * B + r]:
+                for i in range(u, u + H):
+                    h[then + i], c[then + i] = h[now + i], c[now + i]
 
 
 @njit(nogil=True, cache=True)
 def _backward(  # type: ignore[no-untyped-def]
-    dout, dh, dc, x, h_in, c, gates, WxT, WhT, mask, dx, dz, dzP, S, dW, db,
+    dout, dh, dc, kept, x, h_in, c, gates, WxT, WhT, dropout, mask, dx, dz, dzP, S, dW, db,
     T, B, D, H, row, dz_row, wide
 ):  # fmt: skip
     """All steps in reverse. dh and dc (B, H) are overwritten; at the end they are those of h0, c0.
 
     dz: buffer for BLOCK_M // B steps, (steps, B, dz_row). dzP: all of dz in panels. S: buffer for
     `product`. dW (D + H, dz_row): the gradients of Wx and Wh. row, dz_row: distances of rows.
+    kept: buffer for dh where a step is masked. Rows of dz are zero there.
     """
     n, chunk, panels = 4 * H, max(1, BLOCK_M // B), T * B * wide  # numbers in a panel of dzP
     for t in range(T - 1, -1, -1):
         now, then, z = t * B * H, (t + 1) * B * H, t % chunk * B * dz_row
         for r in range(B):
             u, to = r * H, z + r * dz_row
-            cell_backward(
-                dh, u, dout, now + u, dc, u, gates, (t * B + r) * row, c, then + u, c, now + u,
-                dz, to, db, H,
-            )  # fmt: skip
+            if len(mask) > 0 and not mask[t * B + r]:
+                for i in range(u, u + H):
+                    kept[i] = dh[i] + dout[now + i]
+                dz[to : to + n] = 0
+            else:
+                cell_backward(
+                    dh, u, dout, now + u, dc, u, gates, (t * B + r) * row, c, then + u, c, now + u,
+                    dz, to, db, H,
+                )  # fmt: skip
             to_panels(dz, to, n, dzP, (t * B + r) * wide, panels)
         product(dz, z, dz_row, 1, WhT, 0, n * wide, wide, B, n, H, dh, 0, H, False, S)
-        for i in range(len(mask)):
-            dh[i] *= mask[i]
+        for i in range(len(dropout)):
+            dh[i] *= dropout[i]
+        for r in range(len(mask) // T):
+            if not mask[t * B + r]:
+                dh[r * H : (r + 1) * H] = kept[r * H : (r + 1) * H]
         if t % chunk == 0:
             M, to = min(chunk, T - t) * B, t * B * D
             product(dz, 0, dz_row, 1, WxT, 0, n * wide, wide, M, n, D, dx, to, D, False, S)
@@ -146,6 +159,7 @@ def lstm_forward(
     Wx: ndarray,
     Wh: ndarray,
     b: ndarray,
+    dropout: ndarray | None = None,
     mask: ndarray | None = None,
 ) -> tuple[ndarray, ndarray, ndarray, LSTMCache]:
     """See `functional.lstm_forward`."""
@@ -155,12 +169,12 @@ def lstm_forward(
     row = row_length(4 * H, dtype)
     rows = empty((T, B, row), dtype)
     h[0], c[0] = h0, c0
-    h_in = h if mask is None else empty((T, B, H), dtype)
+    h_in = h if dropout is None else empty((T, B, H), dtype)
     _forward(
         x.ravel(), h.ravel(), h_in.ravel(), c.ravel(), rows.ravel(), *packed(Wx, Wh), b,
-        flat_mask(mask, dtype), T, B, D, H, row, panel_width(dtype),
+        flat(dropout, dtype), flat(mask, bool), T, B, D, H, row, panel_width(dtype),
     )  # fmt: skip
-    return h[1:], h[T], c[T], LSTMCache(x, h, c, rows[:, :, : 4 * H], Wx, Wh, mask)
+    return h[1:], h[T], c[T], LSTMCache(x, h, c, rows[:, :, : 4 * H], Wx, Wh, dropout, mask)
 
 
 def lstm_backward(
@@ -173,7 +187,7 @@ def lstm_backward(
     db: ndarray,
 ) -> tuple[ndarray, ndarray, ndarray]:
     """See `functional.lstm_backward`."""
-    x, h, c, gates, Wx, Wh, mask = cache
+    x, h, c, gates, Wx, Wh, dropout, mask = cache
     (T, B, D), H, dtype = x.shape, Wh.shape[0], x.dtype
     wide, dz_row = panel_width(dtype), row_length(4 * H, dtype)
     dh, dc, dx = empty((B, H), dtype), empty((B, H), dtype), empty((T, B, D), dtype)
@@ -181,13 +195,14 @@ def lstm_backward(
     dz = empty((max(1, BLOCK_M // B) * B, dz_row), dtype)
     dzP = empty((T * B * -(-4 * H // wide) * wide,), dtype)
     dW, db_here = empty((D + H, dz_row), dtype), np.zeros(4 * H, dtype)
-    h_in = h if mask is None else h[:T] * mask
+    h_in = h if dropout is None else h[:T] * dropout
+    kept = empty((B, H) if mask is not None else (0, 0), dtype)
     flat_gates, row = flat_rows(gates)
     _backward(
-        np.ascontiguousarray(dout).ravel(), dh.ravel(), dc.ravel(), x.ravel(), h_in.ravel(),
-        c.ravel(), flat_gates, *packed(Wx, Wh, transposed=True), flat_mask(mask, dtype),
-        dx.ravel(), dz.ravel(), dzP, empty((BLOCK_M * BLOCK_K,), dtype), dW.ravel(), db_here,
-        T, B, D, H, row, dz_row, wide,
+        np.ascontiguousarray(dout).ravel(), dh.ravel(), dc.ravel(), kept.ravel(), x.ravel(),
+        h_in.ravel(), c.ravel(), flat_gates, *packed(Wx, Wh, transposed=True),
+        flat(dropout, dtype), flat(mask, bool), dx.ravel(), dz.ravel(), dzP,
+        empty((BLOCK_M * BLOCK_K,), dtype), dW.ravel(), db_here, T, B, D, H, row, dz_row, wide,
     )  # fmt: skip
     dWx += dW[:D, : 4 * H]
     dWh += dW[D:, : 4 * H]
@@ -195,6 +210,6 @@ def lstm_backward(
     return dx, dh, dc
 
 
-def flat_mask(mask: ndarray | None, dtype: Any) -> ndarray:
-    """The mask as a flat array; empty for None."""
-    return np.empty(0, dtype) if mask is None else np.ascontiguousarray(mask).ravel()
+def flat(factors: ndarray | None, dtype: Any) -> ndarray:
+    """Dropout's factors or a mask as a flat array; empty for None."""
+    return np.empty(0, dtype) if factors is None else np.ascontiguousarray(factors, dtype).ravel()

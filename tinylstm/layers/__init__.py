@@ -3,15 +3,15 @@ and normalization.py. Read base.py first, then sequences.py.
 """
 
 from .base import LAYERS, Grads, Layer, Rng, State, layer_from_config, register
-from .batch_normalization import BatchNormalization
 from .bidirectional import Bidirectional
 from .dense import Activation, Dense
 from .dropout import Dropout
+from .normalization import BatchNormalization, LayerNormalization
 from .sequences import GRU, LSTM, SimpleRNN
 from .tokens import Embedding, OneHot, ScaledInteger, TiedDense
 
 for _kind in (Activation, BatchNormalization, Bidirectional, Dense, Dropout, Embedding, GRU, LSTM,
-              OneHot, ScaledInteger, SimpleRNN, TiedDense):  # fmt: skip
+              LayerNormalization, OneHot, ScaledInteger, SimpleRNN, TiedDense):  # fmt: skip
     register(_kind)
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Embedding",
     "Grads",
     "Layer",
+    "LayerNormalization",
     "OneHot",
     "Rng",
     "ScaledInteger",

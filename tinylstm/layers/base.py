@@ -12,6 +12,8 @@ The contract, which your own layer follows too (`gradcheck` and `fit` take any c
     forward(x, state, rng) -> (y, state, cache)           rng: a Generator in training, else None
     backward(dy, cache, grads, dstate) -> (dx, dstate)    adds to grads[name] for each parameter
 
+A layer whose `uses_mask` is True also takes a mask (T, B) in `forward`, False at padding.
+
 Arrays are time-major: (T, B, features), or (T, B) for token ids. Sizes as in functional.py.
 Next: sequences.py, the layers with memory.
 """
@@ -24,6 +26,7 @@ from numpy import ndarray
 State = tuple[ndarray, ...]
 Grads = dict[str, ndarray]  # parameter name: its gradient, which backward adds to
 Rng = np.random.Generator | None  # a Generator in training, None otherwise
+Mask = ndarray | None  # (T, B) of bool: False at padding; None if every step counts
 Forward = tuple[ndarray, State, Any]  # (y, final state, cache)
 L = TypeVar("L", bound="Layer")
 Backward = tuple[Any, State]  # (dx, or None for ids; gradient of the initial state)
@@ -59,6 +62,8 @@ class Layer:
     """The contract above, for a layer without parameters, state or computation: the identity."""
 
     config_names: tuple[str, ...] = ()  # constructor arguments, kept in checkpoints
+    uses_mask = False  # whether `forward` takes a mask
+    return_sequences = True  # False: the output has no time, (B, features)
 
     def __init__(self) -> None:
         self.name = ""
@@ -143,6 +148,14 @@ def check_ids(layer: Layer, ids: ndarray, size: int) -> None:
         raise ValueError(
             f"{wanted}, got {worst}: encode with the vocabulary the model was made for"
         )
+
+
+def check_mask(layer: Layer, mask: Mask, x: ndarray) -> None:
+    """Raise ValueError unless the mask is None, or bool (T, B) for x (T, B, ...)."""
+    if mask is None:
+        return
+    if not isinstance(mask, np.ndarray) or mask.dtype != bool or mask.shape != x.shape[:2]:
+        raise ValueError(f"{label(layer)} wants a mask of bool {x.shape[:2]}, got {describe(mask)}")
 
 
 def check_state(layer: Layer, state: State, expected: State) -> None:

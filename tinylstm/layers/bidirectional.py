@@ -10,6 +10,7 @@ from .base import (
     Forward,
     Grads,
     Layer,
+    Mask,
     Rng,
     State,
     check_input,
@@ -24,6 +25,8 @@ class Bidirectional(Layer):
 
     The state is the forward reader's, followed by the backward reader's. A sequence cannot be cut
     into chunks, because the backward reader starts at its end. (M. Schuster, K. Paliwal, 1997)
+    The mask is reversed with the input: padding at the end leaves the backward reader's state as it
+    was, so that it starts at each sequence's own last step.
     Raises ValueError unless `layer` is an LSTM, GRU or SimpleRNN.
 
     >>> from tinylstm.layers import LSTM
@@ -33,6 +36,8 @@ class Bidirectional(Layer):
     >>> layer.forward(np.ones((5, 2, 3)))[0].shape, sorted(layer.params)[:2]
     ((5, 2, 8), ['backward.Wh', 'backward.Wx'])
     """
+
+    uses_mask = True
 
     def __init__(self, layer: Recurrent):
         super().__init__()
@@ -67,15 +72,18 @@ class Bidirectional(Layer):
         ahead, back = self.readers.values()
         return ahead.initial_state(batch) + back.initial_state(batch)
 
-    def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
+    def forward(
+        self, x: ndarray, state: State | None = None, rng: Rng = None, mask: Mask = None
+    ) -> Forward:
         ahead, back = self.readers.values()
         check_input(self, x, len(ahead.params["Wx"]), sequence=True)
         if state is not None:
             check_state(self, state, self.initial_state(x.shape[1]))
         n = ahead.memories
         first, second = (None, None) if state is None else (state[:n], state[n:])
-        ya, final, cache = ahead.forward(x, first, rng)  # (T, B, H) or (B, H)
-        yb, final_b, cache_b = back.forward(np.ascontiguousarray(x[::-1]), second, rng)
+        reverse = None if mask is None else mask[::-1]  # (T, B)
+        ya, final, cache = ahead.forward(x, first, rng, mask)  # (T, B, H) or (B, H)
+        yb, final_b, cache_b = back.forward(np.ascontiguousarray(x[::-1]), second, rng, reverse)
         yb = yb[::-1] if self.return_sequences else yb  # in the order of ya
         return np.concatenate([ya, yb], axis=-1), final + final_b, (cache, cache_b)
 

@@ -2,7 +2,8 @@
 
 Their maths is in functional.py (LSTM) and recurrent.py (GRU, SimpleRNN). Input (T, B, D); output
 (T, B, H), or with `return_sequences=False` only the last step's (B, H). The state is a tuple of
-arrays (B, H), zero at first. Next: ../losses.py.
+arrays (B, H), zero at first. A step that the mask leaves out changes neither state nor output, so
+the last output is that of each sequence's own last step. Next: ../losses.py.
 """
 
 from typing import Any
@@ -18,9 +19,11 @@ from .base import (
     Forward,
     Grads,
     Layer,
+    Mask,
     Rng,
     State,
     check_input,
+    check_mask,
     check_positive,
     check_rate,
     check_state,
@@ -36,6 +39,7 @@ class Recurrent(Layer):
     """
 
     config_names: tuple[str, ...] = ("units", "return_sequences")
+    uses_mask = True
     blocks = 1  # pre-activations per unit: 4 for the LSTM's gates
     memories = 1  # arrays in the state: 2 for the LSTM's h and c
 
@@ -58,7 +62,9 @@ class Recurrent(Layer):
     def initial_state(self, batch: int) -> State:
         return tuple(np.zeros((batch, self.units), self.dtype) for _ in range(self.memories))
 
-    def scan(self, x: ndarray, state: State, rng: Rng) -> tuple[ndarray, State, Any]:
+    def scan(
+        self, x: ndarray, state: State, rng: Rng, mask: Mask = None
+    ) -> tuple[ndarray, State, Any]:
         """Run over x (T, B, D). Returns the outputs (T, B, H), the final state and the cache."""
         raise NotImplementedError
 
@@ -66,12 +72,15 @@ class Recurrent(Layer):
         """Returns dx (T, B, D) and the initial state's gradient; adds to the parameters' in `g`."""
         raise NotImplementedError
 
-    def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
+    def forward(
+        self, x: ndarray, state: State | None = None, rng: Rng = None, mask: Mask = None
+    ) -> Forward:
         check_input(self, x, len(self.params["Wx"]), sequence=True)
+        check_mask(self, mask, x)
         zeros = self.initial_state(x.shape[1])
         if state is not None:
             check_state(self, state, zeros)
-        outputs, final, cache = self.scan(x, zeros if state is None else state, rng)
+        outputs, final, cache = self.scan(x, zeros if state is None else state, rng, mask)
         return (outputs if self.return_sequences else outputs[-1]), final, cache
 
     def backward(
@@ -121,10 +130,12 @@ class LSTM(Recurrent):
         self.params["b"][H : 2 * H] = self.forget_bias
         return H
 
-    def scan(self, x: ndarray, state: State, rng: Rng) -> tuple[ndarray, State, Any]:
+    def scan(
+        self, x: ndarray, state: State, rng: Rng, mask: Mask = None
+    ) -> tuple[ndarray, State, Any]:
         h0, c0 = state
-        mask = dropout_mask(rng, h0.shape, self.recurrent_dropout, self.dtype)  # (B, H) or None
-        outputs, h, c, cache = backend.lstm_forward(x, h0, c0, *self.params.values(), mask)
+        dropout = dropout_mask(rng, h0.shape, self.recurrent_dropout, self.dtype)  # (B, H) or None
+        outputs, h, c, cache = backend.lstm_forward(x, h0, c0, *self.params.values(), dropout, mask)
         return outputs, (h, c), cache
 
     def scan_backward(self, dy: ndarray, dstate: State, cache: Any, g: Grads) -> Backward:
@@ -154,8 +165,10 @@ class GRU(Recurrent):
         self.params["bh"] = np.zeros(3 * H, dtype)
         return H
 
-    def scan(self, x: ndarray, state: State, rng: Rng) -> tuple[ndarray, State, Any]:
-        outputs, h, cache = R.gru_forward(x, *state, **self.params)
+    def scan(
+        self, x: ndarray, state: State, rng: Rng, mask: Mask = None
+    ) -> tuple[ndarray, State, Any]:
+        outputs, h, cache = R.gru_forward(x, *state, **self.params, mask=mask)  # type: ignore[misc]
         return outputs, (h,), cache
 
     def scan_backward(self, dy: ndarray, dstate: State, cache: Any, g: Grads) -> Backward:
@@ -174,8 +187,10 @@ class SimpleRNN(Recurrent):
     (2, 4)
     """
 
-    def scan(self, x: ndarray, state: State, rng: Rng) -> tuple[ndarray, State, Any]:
-        outputs, h, cache = R.simple_rnn_forward(x, *state, **self.params)
+    def scan(
+        self, x: ndarray, state: State, rng: Rng, mask: Mask = None
+    ) -> tuple[ndarray, State, Any]:
+        outputs, h, cache = R.simple_rnn_forward(x, *state, **self.params, mask=mask)  # type: ignore[misc]
         return outputs, (h,), cache
 
     def scan_backward(self, dy: ndarray, dstate: State, cache: Any, g: Grads) -> Backward:
