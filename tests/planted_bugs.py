@@ -190,7 +190,8 @@ BUGS = [
     Bug(R, "h = (1 - u) * n + u * h_prev  # (B, H)", "h = u * n + (1 - u) * h_prev  # (B, H)",
         "the update gate the wrong way round"),
     Bug(R, "du = dh * (h_prev - n)", "du = dh * (n - h_prev)", "a sign"),
-    Bug(R, "dh_prev = dh_prev + da[t] @ Wh.T", "dh_prev = da[t] @ Wh.T", "the GRU's straight path cut"),
+    Bug(R, "dh_prev = dh_prev + da[t] @ Wh.T", "dh_prev = da[t] @ Wh.T",
+        "the GRU's straight path cut"),
     Bug(R, "dz[t] = dh * (1 - h[t + 1] ** 2)", "dz[t] = dh * (1 - h[t] ** 2)", "off by one step"),
     # ------------------------------------------------------------------------------ the model
     Bug(MODEL, "x, state, cache = layer.forward(x, state, rng, **use)",

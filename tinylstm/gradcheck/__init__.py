@@ -57,7 +57,8 @@ def gradcheck(
     relative to the largest gradient in the array, or to a tenth of the largest gradient anywhere
     (the output's included) if that is more; by default 1e-12, or the method's own accuracy.
     training: whether dropout and batch normalization work as in training. mask (T, B): False at
-    padding. The net is not changed: a copy gets random values. Raises ValueError if nothing can be checked or a shape is wrong.
+    padding. The net is not changed: a copy gets random values. Raises ValueError if nothing can be
+    checked or a shape is wrong.
 
     >>> from tinylstm.layers import LSTM
     >>> model = Sequential([LSTM(3, return_sequences=True)], input_size=2)

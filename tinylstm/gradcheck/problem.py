@@ -38,7 +38,8 @@ class Problem:
         self.net, kind = model_copy(net, in_complex)
         self.precision = float(np.finfo(kind).eps)
         self.x = np.array(x, kind) if np.asarray(x).dtype.kind in "fc" else np.asarray(x)
-        self.targets, self.loss, self.seed, self.training = targets, loss, seed, training
+        self.targets, self.loss = np.asarray(targets), loss
+        self.seed, self.training = seed, training
         self.mask = mask
         self.loss_mask = mask if self.net.return_sequences else None
         self.inflow = 0.0  # the largest gradient that flows into backward
