@@ -30,7 +30,7 @@ sizes = st.tuples(st.integers(1, 5), st.integers(1, 37), st.integers(1, 40), st.
 
 def close(a, b, dtype):
     """Assert equality within a tolerance relative to the largest number in b."""
-    scale = max(np.abs(b).max(initial=0), 1e-3)
+    scale = max(np.abs(b).max(initial=0), 1e-2)  # a sum of hundreds may nearly cancel
     return (
         a.shape == b.shape and a.dtype == dtype and np.abs(a - b).max() <= TOLERANCE[dtype] * scale
     )

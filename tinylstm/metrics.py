@@ -24,6 +24,7 @@ class Metric:
 
     name: under which the history has it. Your own metric overrides `count`, `total` and `result`.
 
+    >>> import numpy as np
     >>> squared = Metric(MeanSquaredError())
     >>> y, targets = np.array([[1.0], [5.0]]), np.array([[1.0], [3.0]])
     >>> squared.name, squared.total(y, targets), squared.count(targets)
@@ -51,6 +52,7 @@ class Perplexity(Metric):
     """exp of the mean cross-entropy per token: among how many equally likely tokens the net would
     be as unsure. y are logits (..., V).
 
+    >>> import numpy as np
     >>> perplexity, targets = Perplexity(), np.array([0, 3])
     >>> mean = perplexity.total(np.zeros((2, 8)), targets) / perplexity.count(targets)
     >>> round(perplexity.result(mean), 6)
@@ -69,6 +71,7 @@ class Accuracy(Metric):
     """The share of targets whose class has the largest output. Targets as CategoricalCrossentropy
     takes them; y (..., V), logits or probabilities.
 
+    >>> import numpy as np
     >>> accuracy, targets = Accuracy(), np.array([0, 0, -1])
     >>> y = np.array([[2.0, 1.0], [1.0, 2.0], [0.0, 0.0]])
     >>> accuracy.total(y, targets), accuracy.count(targets)
@@ -88,6 +91,7 @@ class BinaryAccuracy(Metric):
     """The share of outputs on the right side of `threshold`: 0 for logits, 0.5 for probabilities.
     y and targets (..., V), targets 0 or 1.
 
+    >>> import numpy as np
     >>> BinaryAccuracy().total(np.array([[2.0, -1.0]]), np.array([[1, 1]]))
     1.0
     """

@@ -149,7 +149,7 @@ def results(name: str, function: Callable[..., Any], args: list[Any]) -> dict[st
     named: dict[str, Any] = dict(zip(RESULTS[name], values, strict=True))
     if "cache" in named:
         named |= {f"cache.{field}": a for field, a in named.pop("cache")._asdict().items()}
-    return {what: array for what, array in named.items() if array is not None}
+    return {what: array * 1.0 for what, array in named.items() if array is not None}
 
 
 def largest_difference(expected: dict[str, Any], found: dict[str, Any]) -> str:
