@@ -26,7 +26,8 @@ from .training import Callback, Run
 
 
 class ProgressBar(Callback):
-    """A bar for the whole run, with the loss and the time left, and a line for each epoch.
+    """A bar for the whole run, with the loss and the time left, and a line for each epoch, with the
+    metrics of the held-out data (or of the training data without any).
 
     baselines: names and cross-entropies, in nats per token, to print beside the losses (see
     `tinylstm.baselines`). tokens_per_note: prints all losses in bits per note too, which can be
@@ -37,9 +38,7 @@ class ProgressBar(Callback):
         self, baselines: Mapping[str, float] | None = None, tokens_per_note: float | None = None
     ):
         self.baselines = dict(baselines or {})
-        self.units = {"nats per token": (1.0, 3)}
-        if tokens_per_note is not None:
-            self.units["bits per note"] = (tokens_per_note / math.log(2), 2)
+        self.tokens_per_note = tokens_per_note
         self.bar: Any = None
 
     def on_train_begin(self, run: Run) -> None:
@@ -51,11 +50,17 @@ class ProgressBar(Callback):
         self.begin, self.first = time.monotonic(), run.step
         if run.step:
             self.bar.write(f"resumed after {len(run.history)} epochs, at step {run.step}")
+        self.units = {getattr(run.loss, "unit", "") or "loss": (1.0, 3)}
+        if self.tokens_per_note is not None:
+            self.units = {"nats per token": (1.0, 3)}
+            self.units["bits per note"] = (self.tokens_per_note / math.log(2), 2)
         names = ["train", "valid", *self.baselines]
         columns = "".join(f"{name:>8}" for name in names)
         wide = len(columns)
         self.bar.write(" " * 8 + "".join(f"{unit:>{wide}} " for unit in self.units))
-        self.bar.write(f"{'epoch':>8}" + f"{columns} " * len(self.units) + "  tokens/s   left")
+        metrics = "".join(f"  {metric.name}" for metric in run.metrics)
+        losses = f"{columns} " * len(self.units)
+        self.bar.write(f"{'epoch':>8}{losses}{metrics}   targets/s   left")
 
     def on_batch_end(self, run: Run, loss: float) -> None:
         self.bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
@@ -73,7 +78,10 @@ class ProgressBar(Callback):
             line += "".join(f"{text:>8}" for text in texts) + " "
         pace = (time.monotonic() - self.begin) / max(run.step - self.first, 1)
         left = round(pace * (run.epochs * run.steps_per_epoch - run.step))
-        rate = f"{entry['tokens_per_second']:>10,.0f}"
+        for name in (metric.name for metric in run.metrics):
+            measured = entry.get(f"val_{name}", entry.get(name, math.nan))
+            line += f"{measured:>{len(name) + 2}.4g}"
+        rate = f"{entry['tokens_per_second']:>12,.0f}"
         self.bar.write(f"{line}{rate}{left // 60:>4}:{left % 60:02}")
 
     def on_train_end(self, run: Run) -> None:

@@ -81,7 +81,7 @@ class CategoricalCrossentropy(Loss):
     (2.0794, (3, 1, 8))
     """
 
-    unit = "nats per token"
+    unit = "nats per target"
     takes_logits = "softmax"
     class_weight: dict[int, float] | None = None
 
