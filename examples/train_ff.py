@@ -4,6 +4,7 @@
     python examples/train_ff.py --midi my_songs      your own folder
     python examples/train_ff.py --resume             go on where the last run was stopped
     python examples/train_ff.py --preset article     the 2017 tutorial's network (hours)
+    mpiexec -n 4 python examples/train_ff.py         on four processes (docs/scaling.md)
 
 Ctrl-C at any moment keeps the best network so far. Next: generate_ff.py, which composes again.
 """
@@ -32,23 +33,30 @@ def arguments() -> argparse.Namespace:
     add("--resume", action="store_true", help="go on from the network in --out, if there is one")
     add("--notes", type=int, default=500, help="notes to compose (default 500)")
     add("--temperature", type=float, help="above 1 is wilder, 0 takes the most likely token")
+    add("--shards", type=int, help="parts of a batch; with mpiexec 8, else one per core")
     add("--out", type=Path, default=Path("out"), help="folder for all results (default out)")
     return parser.parse_args()
 
 
 def train_and_compose(args: argparse.Namespace, path: Path) -> None:
-    preset = tl.PRESETS[args.preset]
+    preset, ranks = tl.PRESETS[args.preset], tl.world()  # None unless mpiexec started several
 
     # 1. Music: files to notes to tokens; whole pieces are held out for validation
     tokenizer = music.tokenizer_for(preset, args.tokenizer, args.instruments)
-    corpus = music.load_corpus(args.midi, tokenizer, transpositions=preset.transpositions)
+    corpus = music.load_corpus(
+        args.midi, tokenizer, transpositions=preset.transpositions, communicator=ranks
+    )
 
     # 2. The network
     model = tl.Sequential(preset.layers(len(corpus.tokenizer)), seed=args.seed)
     print(corpus.report, model.summary(), sep="\n")
 
     # 3. Training; the best weights so far are always on disk
-    music.fit_preset(preset, model, corpus, path, args.epochs, args.seed, args.resume)
+    music.fit_preset(
+        preset, model, corpus, path, args.epochs, args.seed, args.resume, args.shards, ranks
+    )
+    if ranks and ranks.rank:
+        return  # the first process does the rest
 
     # 4. A new piece
     checkpoint = tl.load_checkpoint(path)

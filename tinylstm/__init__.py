@@ -51,6 +51,7 @@ from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, clip_by_global_nor
 from .penalties import L2
 from .plots import plot_history, plot_roll
 from .presets import PRESETS, Preset
+from .ranks import world
 from .schedules import cosine, exponential_decay, linear_decay
 from .training import Callback, DivergedError, History, Run, fit
 from .windows import Windows
@@ -130,4 +131,5 @@ __all__ = [
     "set_backend",
     "stream",
     "unigram_nats",
+    "world",
 ]

@@ -1,8 +1,8 @@
 """One idea: cut the batch into shards, run the whole net on each, and add the gradients.
 
-Each shard has its own thread, and threads meet only to add the gradients, in a fixed order: results
-depend on the number of shards, never on timing. Kernels and one-thread BLAS release Python's lock,
-so threads are enough. Next: generate.py.
+Threads take one shard after the other and meet only to add the gradients, in a fixed order: results
+depend on the number of shards, never on timing, nor on who computed them. Kernels and one-thread
+BLAS release Python's lock, so threads are enough on one machine. Next: ranks.py, for several.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +18,10 @@ from .layers.base import Mask
 from .losses import Loss, kept, placed
 from .metrics import Metric
 from .model import Arrays, Sequential
+from .ranks import Alone
+
+SHARDS = 8  # of a batch, where several ranks share the work
+Found = tuple[float, list[State], Any]  # a shard's loss, states after the batch, metrics' sums
 
 
 def usable_cores() -> int:
@@ -30,10 +34,11 @@ def usable_cores() -> int:
 class Shards:
     """Runs a model on batches, `threads` shards at a time. Use it in a `with` block.
 
-    threads: by default the usable cores. Inside the block BLAS uses one thread for each shard; its
-    old setting is restored after. metrics: are measured with every loss; `measured` then has, for
-    each, the sum over the last batch and the number that divides it. Raises ValueError if the net
-    ends in an activation that the loss applies itself.
+    threads: by default the usable cores. shards: by default one for each thread, or SHARDS for
+    several `ranks`, the processes that share the work. Inside the block BLAS uses one thread for
+    each shard; its old setting is restored after. metrics: are measured with every loss; `measured`
+    then has, for each, the sum over the last batch and the number that divides it. Raises
+    ValueError if the net ends in an activation that the loss applies itself.
 
     >>> from tinylstm.data import Batch
     >>> from tinylstm.layers import LSTM, Dense, Embedding
@@ -52,15 +57,25 @@ class Shards:
         loss: Loss,
         threads: int | None = None,
         metrics: Sequence[Metric] = (),
+        shards: int | None = None,
+        ranks: Alone | None = None,
     ):
-        if threads is not None and threads < 1:
-            raise ValueError(f"threads is {threads}: use at least 1")
+        for name, number in (("threads", threads), ("shards", shards)):
+            if number is not None and number < 1:
+                raise ValueError(f"{name} is {number}: use at least 1")
         if check := getattr(loss, "check_activation", None):
             check(getattr(model.layers[-1], "activation", None))
         self.model, self.loss, self.metrics = model, loss, metrics
         self.measured: dict[str, tuple[float, int]] = {}
-        self.threads = usable_cores() if threads is None else threads
-        self.grads: list[Arrays] = []  # one set for each shard, used again at every step
+        self.ranks = Alone() if ranks is None else ranks
+        self.threads = threads or max(usable_cores() // self.ranks.local, 1)
+        self.shards = shards or (self.threads if self.ranks.size == 1 else SHARDS)
+        if self.shards < self.ranks.size:
+            raise ValueError(
+                f"{self.ranks.size} ranks for {self.shards} shards: start fewer, or raise shards"
+            )
+        self.flats: list[ndarray] = []  # one array for each shard here, used again at every step
+        self.grads: list[Arrays] = []  # the gradients in it, by name
 
     def __enter__(self) -> "Shards":
         from threadpoolctl import ThreadpoolController
@@ -89,51 +104,65 @@ class Shards:
         them, and nth is 0 for the first, which starts from zero gradients, 1 for the second, ...
         """
         cuts = self.cuts(batch)
-        while len(self.grads) < len(cuts):
-            self.grads.append(self.model.zero_grads())
+        own = self.ranks.own(len(cuts))
+        while len(self.grads) < max(len(own), 1):
+            self.grads.append(self.flat_grads())
         count = self.count(batch) if count is None else count
+        kept: list[Any] = []  # the caches, for the statistics
 
-        def work(shard: int) -> tuple[float, list[State], Any, Any]:
-            grads, (a, b) = self.grads[shard], cuts[shard]
+        def work(shard: int) -> Found:
+            grads, (a, b) = self.grads[shard - own.start], cuts[shard]
             if not (nth and shard == 0):  # the first shard has the sum over the batches before
-                for grad in grads.values():
-                    grad.fill(0)
+                self.flats[shard - own.start].fill(0)
             entropy = [*(seed or [0]), shard, *([nth] if nth else [])]
             rng = np.random.Generator(np.random.SFC64(entropy))
             x, mask = part(batch, a, b)
             y, after, caches = self.model.forward(x, cut(states, a, b), rng, mask)
             value, dy, measured = self.judge(y, targets(batch, y, a, b), mask, count)
             self.model.backward(dy, caches, grads)
-            return value, after, caches if self.model.statistics else None, measured
+            if self.model.statistics:
+                kept.append((shard, caches))
+            return value, after, measured
 
-        with self.model.frozen():
-            results = self.each(work, range(len(cuts)))
-        total = self.grads[0]
+        found = self.run(work, own)
+        self.ranks.add(self.flats, len(cuts), self.each)
 
-        def add(path: str) -> None:
-            for grads in self.grads[1 : len(cuts)]:  # in this order, whichever thread does it
-                total[path] += grads[path]
-
-        self.each(add, total)
-        for _, _, caches, _ in results:
-            if caches is not None:
+        def update() -> None:
+            for _, caches in sorted(kept, key=lambda pair: pair[0]):
                 self.model.update_statistics(caches)
-        value, after = self.added([(value, states, found) for value, states, _, found in results])
-        return value, after, total
+
+        self.ranks.in_turn(self.model.statistics, update)
+        value, after = self.added(found)
+        return value, after, self.grads[0]
 
     def evaluate(self, batch: Batch, states: list[State] | None) -> tuple[float, list[State]]:
         """The loss without dropout, and the states after the batch."""
         cuts, count = self.cuts(batch), self.count(batch)
 
-        def work(shard: int) -> tuple[float, list[State], Any]:
+        def work(shard: int) -> Found:
             a, b = cuts[shard]
             x, mask = part(batch, a, b)
             y, after, _ = self.model.forward(x, cut(states, a, b), mask=mask)
             value, _, measured = self.judge(y, targets(batch, y, a, b), mask, count, False)
             return value, after, measured
 
+        return self.added(self.run(work, self.ranks.own(len(cuts))))
+
+    def run(self, work: Callable[[int], Found], own: range) -> list[Found]:
+        """The results of all shards, in order; this rank works on its own."""
         with self.model.frozen():
-            return self.added(self.each(work, range(len(cuts))))
+            return self.ranks.gather(lambda: self.each(work, own))
+
+    def flat_grads(self) -> Arrays:
+        """A zero gradient for each parameter, all in one array, which is appended to `flats`."""
+        params = self.model.params
+        flat = np.zeros(sum(p.size for p in params.values()), self.model.dtype)
+        self.flats.append(flat)
+        ends = np.cumsum([p.size for p in params.values()])
+        parts = np.split(flat, ends[:-1]) if len(ends) else []
+        return {
+            path: g.reshape(p.shape) for (path, p), g in zip(params.items(), parts, strict=True)
+        }
 
     def count(self, batch: Batch) -> int:
         """What the sum of the batch's losses is divided by: the number of targets, at least 1."""
@@ -179,7 +208,7 @@ class Shards:
     def cuts(self, batch: Batch) -> list[tuple[int, int]]:
         """Where each shard begins and ends in the batch, as evenly as possible."""
         B = batch.x.shape[1]
-        n = min(self.threads, B)
+        n = min(self.shards, B)
         return [(B * i // n, B * (i + 1) // n) for i in range(n)]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from .layers import State
 from .model import Arrays
+from .ranks import Alone
 
 
 @dataclass
@@ -59,6 +60,9 @@ class Progress:
         """The inverse of `arrays` and `description`."""
         description = dict(description)
         layers, recipe = description.pop("layers"), description.pop("recipe")
+        if "threads" in recipe:  # version 0.1 had one shard for each thread
+            recipe = {**recipe, "shards": recipe["threads"]}
+            del recipe["threads"]
         self = cls(fingerprint=recipe, **description)
         states: dict[int, list[Any]] = {i: [] for i in range(layers or 0)}
         for name, array in arrays.items():
@@ -73,7 +77,7 @@ class Progress:
         return self
 
 
-def fingerprint(run: Any, loss: Any, threads: int, data: Any) -> dict[str, Any]:
+def fingerprint(run: Any, loss: Any, shards: int, data: Any) -> dict[str, Any]:
     """What must be equal for two runs to end in the same bits, as plain data."""
     describe = getattr(data, "describe", None)
     config = {k: v for k, v in run.optimizer.config().items() if k != "learning_rate"}
@@ -85,7 +89,7 @@ def fingerprint(run: Any, loss: Any, threads: int, data: Any) -> dict[str, Any]:
         "optimizer": f"{type(run.optimizer).__name__} {config}",
         **{k: v and f"{type(v).__name__} {vars(v)}" for k, v in parts.items()},
         **{name: getattr(run, name) for name in ("epochs", "steps_per_epoch", "clip", "seed")},
-        "threads": threads,
+        "shards": shards,
         **({"accumulate": run.accumulate} if run.accumulate > 1 else {}),
         **({"metrics": [metric.name for metric in run.metrics]} if run.metrics else {}),
         **(describe() if describe else {}),
@@ -128,22 +132,23 @@ def go_on(run: Any, checkpoint: Any) -> None:
 
 
 class Interrupt:
-    """Whether Ctrl-C was pressed: `check` raises KeyboardInterrupt then."""
+    """Whether Ctrl-C was pressed, on any of the ranks: `check` raises KeyboardInterrupt then."""
 
-    asked = False
+    def __init__(self, ranks: Alone):
+        self.ranks, self.asked = ranks, False
 
     def check(self) -> None:
-        """For places where no step is half done."""
-        if self.asked:
+        """For places where no step is half done, and that all ranks reach."""
+        if self.ranks.any(self.asked):
             raise KeyboardInterrupt
 
 
 @contextmanager
-def interruptible() -> Iterator[Interrupt]:
+def interruptible(ranks: Alone) -> Iterator[Interrupt]:
     """Ctrl-C is deferred to the next `check`, so that no half step is saved; a second one stops at
     once. Replaces Python's own handler only, and only in the main thread.
     """
-    interrupt, before = Interrupt(), signal.getsignal(signal.SIGINT)
+    interrupt, before = Interrupt(ranks), signal.getsignal(signal.SIGINT)
 
     def ask(number: int, frame: Any) -> None:
         interrupt.asked = True

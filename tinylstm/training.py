@@ -28,6 +28,7 @@ from .model import Arrays, Sequential
 from .optimizers import Adam, Optimizer, clip_by_global_norm
 from .parallel import Shards
 from .penalties import Penalty
+from .ranks import Together, ranks_of
 from .resume import Interrupt, fingerprint, go_on, interruptible
 
 History = list[dict[str, float]]  # one entry an epoch, plain data
@@ -135,12 +136,16 @@ def fit(
     batch_size: int = 32,
     validation_split: float = 0.0,
     accumulate: int = 1,
+    shards: int | None = None,
+    communicator: Any = None,
 ) -> History:
     """Train a model in place by truncated backpropagation through time.
 
     The state is carried from batch to batch and reset where `Batch.reset` says so. Gradients are
-    clipped to a global norm of `clip`. Each batch is cut into `threads` shards, one per core by
-    default; the same seed and number of threads give the same bits. penalty: a loss of the
+    clipped to a global norm of `clip`. Each batch is cut into `shards`, which `threads` work on, by
+    default one each per core; the same seed and number of shards give the same bits. communicator:
+    mpi4py's, of the processes that train together and get those bits too, by default in 8 shards;
+    callbacks run on the first rank only (docs/scaling.md). penalty: a loss of the
     parameters alone, such as `L2`; `loss` in the history does not include it. resume: a checkpoint
     that `ModelCheckpoint` wrote; the run goes on from there, and ends in the same bits as one that
     was never stopped. Ctrl-C is deferred to the end of the step; a second one stops at once.
@@ -172,32 +177,31 @@ def fit(
     optimizer, loss = optimizer or Adam(), loss or CategoricalCrossentropy()
     chosen, steps = [*map(metric_from, metrics)], -(-len(data) // accumulate)
     run = Run(model, optimizer, epochs, steps, clip, seed, penalty, accumulate, loss, chosen)
-    checkpoint = None if resume is None else load_checkpoint(resume)
-    if threads is None and checkpoint and checkpoint.progress:
-        threads = checkpoint.progress.fingerprint.get("threads")
-    shards = Shards(model, loss, threads, chosen)
-    run.fingerprint = fingerprint(run, loss, shards.threads, data)
+    ranks = ranks_of(communicator)
+    checkpoint = None if resume is None else ranks.first(lambda: load_checkpoint(resume))
+    if shards is None and checkpoint and checkpoint.progress:
+        shards = checkpoint.progress.fingerprint.get("shards")
+    pool = Shards(model, loss, threads, chosen, threads if shards is None else shards, ranks)
+    run.fingerprint = fingerprint(run, loss, pool.shards, data)
+    ranks.agree(run.fingerprint, model.weights)
     if checkpoint:
         go_on(run, checkpoint)
-    for callback in callbacks:
-        callback.on_train_begin(run)
+    called = Together(callbacks, run, ranks)
+    called.on("on_train_begin")
     try:
-        with interruptible() as interrupt, shards:
+        with interruptible(ranks) as interrupt, pool:
             while len(run.history) < epochs and not (run.stop or run.finished):
-                for value in train_epoch(run, shards, data):
-                    for callback in callbacks:
-                        callback.on_batch_end(run, value)
+                for value in train_epoch(run, pool, data):
+                    called.on("on_batch_end", value)
                     interrupt.check()
                 with run.averaged():
-                    run.end_epoch(validated(run, shards, validation, interrupt))
-                for callback in callbacks:
-                    callback.on_epoch_end(run)
+                    run.end_epoch(validated(run, pool, validation, interrupt))
+                called.on("on_epoch_end")
                 interrupt.check()
         run.finished = True
         model.set_weights(run.weights)
     finally:
-        for callback in callbacks:
-            callback.on_train_end(run)
+        called.on("on_train_end")
     return run.history
 
 

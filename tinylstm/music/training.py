@@ -4,10 +4,12 @@
 """
 
 from pathlib import Path
+from typing import Any
 
 from ..callbacks import LearningRateScheduler, ModelCheckpoint, ProgressBar
 from ..model import Sequential
 from ..presets import Preset
+from ..ranks import ranks_of
 from ..training import History, fit
 from .composing import openings
 from .corpus import Corpus
@@ -39,16 +41,18 @@ def fit_preset(
     epochs: int | None = None,
     seed: int = 0,
     resume: bool = False,
+    shards: int | None = None,
+    communicator: Any = None,
 ) -> History:
     """Train the model on the corpus; the best weights so far are always in the checkpoint `path`.
 
     epochs: the preset's, if None. resume: go on from `path` if that exists; otherwise a file there
-    is kept as previous.npz. Returns the history. Raises what `tinylstm.fit` raises.
+    is kept as previous.npz. shards, communicator: as in `tinylstm.fit`; the file is the first
+    rank's. Returns the history. Raises what `tinylstm.fit` raises.
     """
     train, held_out, tokenizer = corpus.train, corpus.validation, corpus.tokenizer
-    resume = resume and path.exists()
-    if path.exists() and not resume:
-        path.replace(path.with_name("previous.npz"))
+    ranks = ranks_of(communicator)
+    resume = ranks.first(lambda: ready(path, resume))
     beaten = {} if held_out is None else corpus.baselines()
     settings = preset.settings() | {
         "baselines": beaten, "tempo": corpus.tempo, "primers": openings(train)
@@ -68,4 +72,13 @@ def fit_preset(
             LearningRateScheduler(preset.schedule),
         ],
         resume=path if resume else None,
+        shards=shards,
+        communicator=communicator,
     )
+
+
+def ready(path: Path, resume: bool) -> bool:
+    """Whether there is a run to go on with; otherwise a file at `path` becomes previous.npz."""
+    if path.exists() and not resume:
+        path.replace(path.with_name("previous.npz"))
+    return resume and path.exists()

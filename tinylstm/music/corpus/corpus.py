@@ -11,6 +11,8 @@ import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,9 @@ import numpy as np
 from numpy import ndarray
 
 from ...data import Tokens
-from ...files import cache_folder, replacing
+from ...files import FileError, cache_folder, replacing
 from ...ngram import bigram_nats, ngram_nats, unigram_nats
+from ...ranks import Alone, ranks_of
 from ..files import MIDI_SUFFIXES, SCORE_SUFFIXES
 from ..tokenizers import tokenizer_from_config
 from ..tokenizers.base import Tokenizer
@@ -28,9 +31,11 @@ from ..tokenizers.events import EventTokenizer
 from . import cache
 from .cache import ParsedFiles
 from .duplicates import SIZE, near_duplicates
-from .parse import File, parse_files
+from .parse import File, Parsed, parse_files
 from .report import Report
 from .split import split_pieces
+
+TOGETHER = 64  # files that a rank parses before it sends them to the others
 
 
 class EmptyCorpusError(Exception):
@@ -88,6 +93,7 @@ def load_corpus(
     workers: int | None = None,
     limit: float = 60.0,
     progress: bool = True,
+    communicator: Any = None,
 ) -> Corpus:
     """Read a folder of music, or what the cache has of it, and train the tokenizer.
 
@@ -95,21 +101,32 @@ def load_corpus(
     every tenth by name; near-duplicates stay on one side. transpositions: the semitones by which
     training will transpose, so that the vocabulary has these tokens too. workers: processes that
     parse, by default one per core. limit: seconds per file. progress: show a bar on stderr.
+    communicator: mpi4py's, of processes that share the parsing; every machine fills its own cache.
 
     Raises EmptyCorpusError if no file can be used, FileError if the cache cannot be written.
     """
     tokenizer = EventTokenizer() if tokenizer is None else tokenizer  # an untrained one is falsy
-    files = find_files(folder)
+    ranks = ranks_of(communicator)
+    files = ranks.all(lambda: find_files(folder))
     settings = [os.path.abspath(folder), tokenizer.symbol_key, validation, list(transpositions)]
     cached = cache_folder() / "corpora" / cache.hashed(settings)
     stamps = [(f.name, f.path.stat().st_size, f.path.stat().st_mtime_ns) for f in files]
     made_from = cache.hashed([cache.reader_version(), limit, stamps])
-    if corpus := _open(cached, made_from):
+    corpus = _open(cached, made_from)
+    everywhere = not ranks.any(corpus is None)
+    if corpus and everywhere:
         return corpus
     files = [file._replace(digest=cache.file_digest(file.path)) for file in files]
     store = ParsedFiles(tokenizer)
-    _parse_new(files, store, workers, limit, progress)
-    return _build(cached, made_from, files, store, validation, transpositions)
+    _parse_new(files, store, workers, limit, progress, ranks)
+
+    def build() -> list[Corpus]:
+        return [_build(cached, made_from, files, store, validation, transpositions)]
+
+    built = ranks.on_each_machine(build)
+    if corpus := built[0] if built else _open(cached, made_from):
+        return corpus
+    raise FileError(f"{cached} was written by another process, but cannot be read")
 
 
 def find_files(folder: str | PathLike[str]) -> list[File]:
@@ -133,16 +150,32 @@ def find_files(folder: str | PathLike[str]) -> list[File]:
 
 
 def _parse_new(
-    files: list[File], store: ParsedFiles, workers: int | None, limit: float, progress: bool
+    files: list[File],
+    store: ParsedFiles,
+    workers: int | None,
+    limit: float,
+    progress: bool,
+    ranks: Alone,
 ) -> None:
     """Parse what the store lacks. An interrupted run goes on where it stopped."""
+    from joblib import cpu_count  # respects CPU affinity and container limits
     from tqdm import tqdm
 
-    missing = {file.digest: file for file in files if not store.has(file.digest, limit)}
-    results = parse_files(list(missing.values()), store.tokenizer, workers, limit)
-    hidden = None if progress and missing else True  # None: hidden unless stderr is a terminal
-    for _, parsed in tqdm(results, "parsing", len(missing), unit="file", disable=hidden):
-        store.put(parsed)
+    missing = {file.digest for file in files if not store.has(file.digest, limit)}
+    needed = {*ranks.gather(lambda: [*missing])}  # on any machine
+    new = [*{file.digest: file for file in files if file.digest in needed}.values()]
+    workers = workers or max(cpu_count() // ranks.local, 1)
+    results = parse_files(new[ranks.rank :: ranks.size], store.tokenizer, workers, limit)
+    hidden = None if progress and new and not ranks.rank else True  # None: unless stderr is a tty
+    with tqdm(total=len(new), desc="parsing", unit="file", disable=hidden) as bar:
+        rounds = range(0, len(new), ranks.size * (1 if ranks.size == 1 else TOGETHER))
+        for _ in rounds:
+            some = list(islice(results, 1 if ranks.size == 1 else TOGETHER))
+            pairs: list[tuple[File, Parsed]] = ranks.gather(partial(list, some))
+            for _, parsed in pairs:
+                if ranks.leader and parsed.report.digest in missing:
+                    store.put(parsed)
+                bar.update()
 
 
 def _account(files: list[File], store: ParsedFiles) -> tuple[Report, ndarray]:
