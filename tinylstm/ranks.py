@@ -171,7 +171,8 @@ class Ranks(Alone):
         for rank, its in enumerate(self.comm.allgather(mine)):
             names = [name for name in its | mine if its.get(name) != mine.get(name)]
             if differ := [f"{n} is {its.get(n)}, here {mine.get(n)}" for n in names]:
-                raise ValueError(f"rank {rank} is not like rank {self.rank}: {'; '.join(differ)}")
+                some = "; ".join(differ[:5]) + ("; ..." if len(differ) > 5 else "")
+                raise ValueError(f"rank {rank} is not like rank {self.rank}: {some}")
 
     def add(self, flats: Sequence[ndarray], shards: int, each: Each) -> None:
         super().add(flats, shards, each)
