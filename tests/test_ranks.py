@@ -122,7 +122,7 @@ def test_the_nodes_of_all_ranks_cover_the_shards_once(shards, size):
     assert covered == list(range(shards))
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     st.integers(2, 5), st.integers(5, 9), st.integers(3, 11), st.integers(1, 2), st.integers(0, 9)
 )
