@@ -1,7 +1,7 @@
 """The tutorial runs from top to bottom, and prints what stands on the page.
 
-A code cell may be followed by a block of text: its output. Numbers must be equal, or as close as the
-block says, "within 10 %": training magnifies the last digit, and processors differ in it.
+A code cell may be followed by a block of text: its output. Numbers must be equal, or as close as
+the block says, "within 10 %": training magnifies the last digit, and processors differ in it.
 """
 
 import io

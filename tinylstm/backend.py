@@ -27,7 +27,11 @@ _warned: set[str] = set()  # names of the functions that a warning was given for
 
 
 class SlowerWarning(UserWarning):
-    """The textbook runs where a fast kernel could: the kernel is missing, or was not edited too."""
+    """The textbook runs where a fast kernel could: the kernel is missing, or was not edited too.
+
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", SlowerWarning)    # while you edit functional.py
+    """
 
 
 def set_backend(name: str) -> str:

@@ -32,6 +32,10 @@ class ProgressBar(Callback):
     baselines: names and cross-entropies, in nats per token, to print beside the losses (see
     `tinylstm.baselines`). tokens_per_note: prints all losses in bits per note too, which can be
     compared between tokenizers.
+
+    >>> bar = ProgressBar({"unigram": 4.6}, tokens_per_note=2.8)    # fit(..., callbacks=[bar])
+    >>> {name: round(scale, 2) for name, (scale, digits) in bar.units.items()}
+    {'nats per token': 1.0, 'bits per note': 4.04}
     """
 
     def __init__(
@@ -96,6 +100,14 @@ class ModelCheckpoint(Callback):
     `fit(..., resume=path)` goes on from it. At the end the model gets the best weights, and the
     file holds only these. If the file cannot be written, that is an error before training and at
     its end, and a warning in between. `extra` is passed to `save_checkpoint`.
+
+    >>> from tinylstm import Dense, OneHot, Sequential, Streams, Tokens, fit, load_checkpoint
+    >>> model = Sequential([OneHot(3), Dense(3)])
+    >>> data = Streams(Tokens(np.tile([0, 1, 2], 9), [0]), streams=1, steps=13)
+    >>> path = Path(tempfile.mkdtemp()) / "model.npz"
+    >>> history = fit(model, data, 2, callbacks=[ModelCheckpoint(path, "loss")])
+    >>> load_checkpoint(path).history == history
+    True
     """
 
     def __init__(
@@ -174,6 +186,13 @@ class EarlyStopping(Callback):
 
     restore_best_weights: the model ends with the weights of its best epoch. They are kept in memory
     only; to keep them through a crash, use `ModelCheckpoint`.
+
+    >>> from tinylstm import Dense, OneHot, Sequential, Streams, Tokens, fit
+    >>> train, held_out = Tokens(np.tile([0, 1, 2], 9), [0]), Tokens(np.tile([2, 1, 0], 9), [0])
+    >>> data, validation = Streams(train, streams=1), Streams(held_out, streams=1)
+    >>> model = Sequential([OneHot(3), Dense(3)])    # learns the wrong order
+    >>> len(fit(model, data, 50, validation, callbacks=[EarlyStopping(patience=2)]))
+    3
     """
 
     def __init__(
@@ -200,7 +219,17 @@ class EarlyStopping(Callback):
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate before every batch: `schedule` maps the fraction done to it."""
+    """Sets the learning rate before every batch: `schedule` maps the fraction done to it.
+
+    >>> from tinylstm import Adam, Dense, OneHot, Sequential, Streams, Tokens, cosine, fit
+    >>> model = Sequential([OneHot(3), Dense(3)])
+    >>> data = Streams(Tokens(np.tile([0, 1, 2], 9), [0]), streams=1, steps=13)
+    >>> optimizer = Adam(0.01)
+    >>> history = fit(model, data, 2, None, optimizer,
+    ...               callbacks=[LearningRateScheduler(cosine(0.01, floor=0.1))])
+    >>> round(optimizer.learning_rate, 6)
+    0.001
+    """
 
     def __init__(self, schedule: Schedule):
         self.schedule = schedule
@@ -214,7 +243,16 @@ class LearningRateScheduler(Callback):
 
 
 class CSVLogger(Callback):
-    """A .csv file with one line per epoch, rewritten atomically."""
+    """A .csv file with one line per epoch, rewritten atomically.
+
+    >>> from tinylstm import Dense, OneHot, Sequential, Streams, Tokens, fit
+    >>> model = Sequential([OneHot(3), Dense(3)])
+    >>> data = Streams(Tokens(np.tile([0, 1, 2], 9), [0]), streams=1, steps=13)
+    >>> path = Path(tempfile.mkdtemp()) / "log.csv"
+    >>> history = fit(model, data, 2, callbacks=[CSVLogger(path)])
+    >>> path.read_text().splitlines()[0]
+    'epoch,loss,norm,seconds,tokens_per_second'
+    """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
@@ -229,7 +267,14 @@ class CSVLogger(Callback):
 
 
 class TimeLimit(Callback):
-    """Ends the run after the first epoch that reaches `seconds` of training."""
+    """Ends the run after the first epoch that reaches `seconds` of training.
+
+    >>> from tinylstm import Dense, OneHot, Sequential, Streams, Tokens, fit
+    >>> model = Sequential([OneHot(3), Dense(3)])
+    >>> data = Streams(Tokens(np.tile([0, 1, 2], 9), [0]), streams=1, steps=13)
+    >>> len(fit(model, data, 50, callbacks=[TimeLimit(1e-9)]))
+    1
+    """
 
     def __init__(self, seconds: float):
         self.seconds = seconds

@@ -15,7 +15,12 @@ from .resume import Progress
 
 @dataclass
 class Checkpoint:
-    """What `save_checkpoint` wrote, read again."""
+    """What `save_checkpoint` wrote, read again.
+
+    >>> from tinylstm.layers import LSTM
+    >>> Checkpoint(Sequential([LSTM(4)], input_size=2), settings={"temperature": 0.9}).history
+    []
+    """
 
     model: Sequential
     tokenizer: dict[str, Any] | None = None  # its to_config(); music rebuilds it
@@ -52,7 +57,12 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a checkpoint. Raises FileError that names the file and says what is wrong or differs."""
+    """Read a checkpoint. Raises FileError that names the file and says what is wrong or differs.
+
+    >>> load_checkpoint("missing.npz")
+    Traceback (most recent call last):
+    tinylstm.files.FileError: missing.npz does not exist
+    """
     arrays, description = load_arrays(path)
     found = description.get("format") if isinstance(description, dict) else None
     if found != "tinylstm 1":

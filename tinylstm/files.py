@@ -17,7 +17,12 @@ from numpy import ndarray
 
 
 class FileError(Exception):
-    """A file cannot be read or written; the message says which, why, and what to do."""
+    """A file cannot be read or written; the message says which, why, and what to do.
+
+    >>> load_arrays("missing.npz")
+    Traceback (most recent call last):
+    tinylstm.files.FileError: missing.npz does not exist
+    """
 
 
 def cache_folder() -> Path:

@@ -194,6 +194,12 @@ def generate_columns(
     The state is carried from token to token. With `window`, as in the 2017 tutorial, the net
     instead reads the last `window` tokens again for each new one, from a zero state. Each sequence
     depends only on its own seed and primer, not on those generated beside it.
+
+    >>> from tinylstm.layers import LSTM, Dense, Embedding
+    >>> model = Sequential([Embedding(5, 4), LSTM(8, return_sequences=True), Dense(5)])
+    >>> first, second = generate_columns(model, np.array([0, 1]), Count(6), seeds=[0, 1])
+    >>> len(first), len(second)
+    (6, 6)
     """
     history = columns(primer, len(seeds))  # (T, B)
     out = list(steps(model, history, rules, seeds, sampling, window))  # (B,) each

@@ -30,7 +30,14 @@ def plot_history(
     path: str | Path,
     baselines: Mapping[str, float] | None = None,
 ) -> None:
-    """Plot training and validation loss per epoch, in nats per token; baselines as dashed lines."""
+    """Plot training and validation loss per epoch, in nats per token; baselines as dashed lines.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "loss.png"
+    >>> plot_history([{"epoch": 1, "loss": 4.0}, {"epoch": 2, "loss": 3.1}], path, {"unigram": 4.6})
+    >>> path.exists()
+    True
+    """
     fig, axes = figure(7, 4)
     epochs = [entry["epoch"] for entry in history]
     axes.plot(epochs, [entry["loss"] for entry in history], color=SOFT, label="training")
@@ -52,7 +59,15 @@ def plot_history(
 
 
 def plot_roll(notes: Sequence[Any], path: str | Path, title: str = "") -> None:
-    """Plot a piano roll: a bar per note, pitch over time in quarter notes; louder is darker."""
+    """Plot a piano roll: a bar per note, pitch over time in quarter notes; louder is darker.
+
+    >>> import tempfile
+    >>> from tinylstm.music import Note
+    >>> path = Path(tempfile.mkdtemp()) / "roll.png"
+    >>> plot_roll([Note(0, 1, 60), Note(1, 1, 64)], path, "two notes")
+    >>> path.exists()
+    True
+    """
     fig, axes = figure(12, 4)
     axes.set(xlabel="quarter notes", ylabel="pitch", title=title)
     axes.barh(

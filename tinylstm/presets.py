@@ -2,6 +2,9 @@
 
 They were chosen by measurement on held-out pieces: docs/training.md has the table, and
 benchmarks/recipes.py reproduces it.
+
+>>> list(PRESETS)
+['quick', 'default', 'best', 'article']
 """
 
 from collections.abc import Callable
@@ -21,6 +24,11 @@ from .windows import Windows
 class Preset:
     """All choices of a training run. What depends on the vocabulary's size V or on the data is a
     function.
+
+    >>> from dataclasses import replace
+    >>> longer = replace(PRESETS["quick"], name="longer", epochs=12)
+    >>> longer.settings()
+    {'preset': 'longer', 'temperature': 0.85, 'window': None}
     """
 
     name: str

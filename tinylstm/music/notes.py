@@ -2,6 +2,9 @@
 
 Files give pieces (files/midi.py), tokenizers turn them into ids (tokenizers/base.py); this file
 knows neither. Next: files/midi.py.
+
+>>> DRUMS
+128
 """
 
 import os
@@ -18,7 +21,15 @@ Instruments = Literal["piano", "all"]  # piano: programs 0 to 7, keyboards with 
 
 
 class UnreadableFileError(Exception):
-    """A file without readable notes: which, why, and what to do about it."""
+    """A file without readable notes: which, why, and what to do about it.
+
+    >>> from tinylstm.music import read_midi
+    >>> try:
+    ...     read_midi("missing.mid")
+    ... except UnreadableFileError as error:
+    ...     print(error)
+    missing.mid: cannot be opened (No such file or directory)
+    """
 
     def __init__(self, path: str | os.PathLike[str], reason: str, advice: str = "") -> None:
         super().__init__(str(path), reason, advice)

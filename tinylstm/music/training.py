@@ -49,6 +49,21 @@ def fit_preset(
     epochs: the preset's, if None. resume: go on from `path` if that exists; otherwise a file there
     is kept as previous.npz. shards, communicator: as in `tinylstm.fit`; the file is the first
     rank's. Returns the history. Raises what `tinylstm.fit` raises.
+
+    >>> import contextlib, io, tempfile
+    >>> from tinylstm import PRESETS, Tokens
+    >>> from tinylstm.music import Corpus, EventTokenizer, Note, Piece
+    >>> from tinylstm.music.corpus.report import FileReport, Report
+    >>> tokenizer = EventTokenizer()
+    >>> ids = tokenizer.encode(Piece("scale", tuple(Note(t, 1, 60 + t) for t in range(12))))
+    >>> report = Report([FileReport("scale", notes_kept=12, tokens=len(ids))])
+    >>> corpus = Corpus(tokenizer, Tokens(ids, [0]), None, ["scale"], [], report)
+    >>> model = Sequential(PRESETS["quick"].layers(len(tokenizer)))
+    >>> path = Path(tempfile.mkdtemp()) / "model.npz"
+    >>> with contextlib.redirect_stdout(io.StringIO()):    # the log
+    ...     history = fit_preset(PRESETS["quick"], model, corpus, path, epochs=1)
+    >>> len(history), path.exists()
+    (1, True)
     """
     train, held_out, tokenizer = corpus.train, corpus.validation, corpus.tokenizer
     ranks = ranks_of(communicator)

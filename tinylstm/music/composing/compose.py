@@ -23,7 +23,12 @@ TEMPO = 120.0  # quarter notes per minute, if neither a primer nor the checkpoin
 
 @dataclass(frozen=True)
 class Take:
-    """A composed piece, and the settings that reproduce it."""
+    """A composed piece, and the settings that reproduce it.
+
+    >>> take = Take(1, Sampling(), np.zeros(0, int), 0, [Note(0, 1, 60)], 120.0, (4, 4))
+    >>> take.piece().name, len(take.piece())
+    ('seed 1', 1)
+    """
 
     seed: int
     sampling: Sampling
@@ -62,6 +67,15 @@ def compose_takes(
     the primer. keep_primer: whether the notes begin with the primer's.
 
     Raises ValueError if the checkpoint has no tokenizer, or the primer no note that it knows.
+
+    >>> from tinylstm import LSTM, Checkpoint, Dense, Embedding, Sequential
+    >>> from tinylstm.music import EventTokenizer
+    >>> tokenizer = EventTokenizer()
+    >>> model = Sequential([Embedding(240, 4), LSTM(4, return_sequences=True), Dense(240)])
+    >>> checkpoint = Checkpoint(model, tokenizer.to_config())
+    >>> takes = compose_takes(checkpoint, seeds=[0, 1], length="8 notes")
+    >>> [len(take.notes) for take in takes]
+    [8, 8]
     """
     settings, seeds = checkpoint.settings, list(seeds)
     if checkpoint.tokenizer is None:
@@ -95,6 +109,14 @@ def compose_notes(
     """The notes of one piece: the short form of `compose_takes`, without the primer's notes.
 
     temperature: by default that of the checkpoint's preset.
+
+    >>> from tinylstm import LSTM, Checkpoint, Dense, Embedding, Sequential
+    >>> from tinylstm.music import EventTokenizer
+    >>> tokenizer = EventTokenizer()
+    >>> model = Sequential([Embedding(240, 4), LSTM(4, return_sequences=True), Dense(240)])
+    >>> checkpoint = Checkpoint(model, tokenizer.to_config())
+    >>> len(compose_notes(checkpoint, "8 notes", temperature=0.9))
+    8
     """
     sampling = None if temperature is None else Sampling(temperature)
     (take,) = compose_takes(checkpoint, [seed], length, sampling, primer, keep_primer=False)
@@ -124,7 +146,11 @@ def _beginning(tokenizer: Tokenizer, settings: dict[str, Any], seeds: Sequence[i
 
 
 def openings(tokens: Tokens, length: int = 100, most: int = 50) -> list[list[int]]:
-    """The first `length` ids of up to `most` pieces, for a checkpoint to begin new pieces from."""
+    """The first `length` ids of up to `most` pieces, for a checkpoint to begin new pieces from.
+
+    >>> openings(Tokens(np.arange(10), starts=[0, 6]), length=4)
+    [[0, 1, 2, 3], [6, 7, 8, 9]]
+    """
     ends = np.minimum(tokens.starts + length, tokens.ends)
     chosen = list(zip(tokens.starts, ends, strict=True))[:most]
     return [tokens.ids[a:b].tolist() for a, b in chosen if b - a == length] or [

@@ -39,7 +39,14 @@ TOGETHER = 64  # files that a rank parses before it sends them to the others
 
 
 class EmptyCorpusError(Exception):
-    """A folder without a usable piece. `report` has every file and why, if there are files."""
+    """A folder without a usable piece. `report` has every file and why, if there are files.
+
+    >>> try:
+    ...     load_corpus("missing")
+    ... except EmptyCorpusError as error:
+    ...     print(error)
+    missing is not a folder: name one that holds MIDI files
+    """
 
     def __init__(self, message: str, report: Report | None = None):
         super().__init__(message)
@@ -54,6 +61,12 @@ class Corpus:
     that the vocabulary lacks is fed to the net as the most similar known one, and is IGNORED as a
     target. validation is None if no piece is held out.
     tokenizer: trained on the training pieces. report: what became of each file.
+
+    >>> from tinylstm.music.corpus.report import FileReport
+    >>> report = Report([FileReport("a.mid", notes_kept=2, tokens=7)])
+    >>> corpus = Corpus(EventTokenizer(), Tokens(np.arange(7), [0]), None, ["a.mid"], [], report)
+    >>> corpus.tokens_per_note
+    3.5
     """
 
     tokenizer: Tokenizer
@@ -104,6 +117,14 @@ def load_corpus(
     communicator: mpi4py's, of processes that share the parsing; every machine fills its own cache.
 
     Raises EmptyCorpusError if no file can be used, FileError if the cache cannot be written.
+
+    >>> import tempfile
+    >>> from tinylstm.music import Note, write_midi
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> path = write_midi(folder / "a.mid", [Note(0, 1, 60), Note(1, 1, 64)])
+    >>> corpus = load_corpus(folder, validation=0, progress=False)
+    >>> corpus.train_pieces, len(corpus.train)
+    (['a.mid'], 7)
     """
     tokenizer = EventTokenizer() if tokenizer is None else tokenizer  # an untrained one is falsy
     ranks = ranks_of(communicator)

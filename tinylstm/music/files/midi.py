@@ -39,6 +39,13 @@ def read_midi(path: str | os.PathLike[str], name: str | None = None) -> Piece:
 
     A damaged file gives the notes before the damage, and `faults` says what is wrong. Raises
     UnreadableFileError for a file that is no MIDI or has no notes.
+
+    >>> import tempfile
+    >>> from tinylstm.music import write_midi
+    >>> path = write_midi(Path(tempfile.mkdtemp()) / "a.mid", [Note(0, 1, 60)], tempo=90)
+    >>> piece = read_midi(path)
+    >>> len(piece), piece.tempo, piece.notes[0].pitch
+    (1, 90.0, 60)
     """
     path = Path(path)
     try:

@@ -23,6 +23,11 @@ def write_midi(
     tempo: quarter notes per minute. Overlapping notes of equal pitch go to separate tracks, because
     a note-off does not say which of them it ends; so `read_midi` gives the same notes back. Raises
     ValueError without notes, or for one outside MIDI's range.
+
+    >>> import tempfile
+    >>> path = write_midi(Path(tempfile.mkdtemp()) / "a.mid", [Note(0, 1, 60), Note(1, 1, 64)])
+    >>> path.read_bytes()[:4]
+    b'MThd'
     """
     from music21.midi import MidiFile
 

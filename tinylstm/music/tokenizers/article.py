@@ -34,7 +34,15 @@ _EPSILON = 1e-9  # onsets are ticks divided by ticks per quarter: equal only up 
 
 
 class UnknownTokenWarning(UserWarning):
-    """A piece has tokens that the vocabulary lacks; they were replaced by the most similar ones."""
+    """A piece has tokens that the vocabulary lacks; they were replaced by the most similar ones.
+
+    >>> tokenizer = ArticleTokenizer().train([Piece("a", (Note(0, 1, 60),))])
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     ids = tokenizer.encode(Piece("b", (Note(0, 1, 72),)))
+    >>> caught[0].category.__name__
+    'UnknownTokenWarning'
+    """
 
 
 class ArticleTokenizer(Tokenizer):

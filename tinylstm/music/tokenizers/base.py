@@ -29,6 +29,13 @@ class Tokenizer(ABC):
     arguments: those of the constructor, attributes with plain JSON values; with `name`, they are
     the configuration. grammar: which token may follow which; None if any token may, each of `step`
     quarter notes.
+
+    >>> import tempfile
+    >>> from tinylstm.music import EventTokenizer
+    >>> path = Path(tempfile.mkdtemp()) / "tokenizer.json"
+    >>> EventTokenizer(grid=24).save(path)
+    >>> EventTokenizer.load(path).to_config()
+    {'name': 'events', 'grid': 24, 'velocities': 0, 'instruments': 'piano'}
     """
 
     name: str
