@@ -2,9 +2,6 @@
 
 They were chosen by measurement on held-out pieces: docs/training.md has the table, and
 benchmarks/recipes.py reproduces it.
-
->>> list(PRESETS)
-['quick', 'default', 'best', 'article']
 """
 
 from collections.abc import Callable

@@ -2,9 +2,6 @@
 
 Files give pieces (files/midi.py), tokenizers turn them into ids (tokenizers/base.py); this file
 knows neither. Next: files/midi.py.
-
->>> DRUMS
-128
 """
 
 import os
