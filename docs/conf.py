@@ -6,6 +6,7 @@ to a page that shows it, and the tutorial's cells run (`-D nb_execution_mode=off
 
 import inspect
 import re
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -19,18 +20,19 @@ include_patterns = ["*.md", "docs/*.md", "midi_songs/README.md"]
 exclude_patterns = [".*", "out", "midi_songs/*.mid"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.linkcode"]
 html_theme = "furo"
-html_static_path = []
 highlight_language = "text"
 default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
 autodoc_typehints_format = "short"
+toc_object_entries_show_parents = "hide"
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"  # the Korean page has the same cells, and they run once
 nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 
+COMPOSED = ROOT / "docs" / "out" / "sixteen.html"  # written by the tutorial
 SOURCE = "source"  # the folder of the pages that show source files
 shown: set[Path] = set()  # source files that some page links to
 
@@ -65,7 +67,11 @@ def link_to_source(app, doctree, docname: str) -> None:
         path = (ROOT / docname).parent.joinpath(path).resolve()
         if path.suffix == ".py":
             uri = up + source_page(path, int(line or 1))
-            node.replace_self(nodes.reference("", "", *node.children, refuri=uri, internal=True))
+        elif path == COMPOSED:
+            uri = f"out/{path.name}"
+        else:
+            continue
+        node.replace_self(nodes.reference("", "", *node.children, refuri=uri, internal=True))
 
 
 def source_pages(app):
@@ -100,10 +106,11 @@ def escaped(match: re.Match) -> str:
     return f"`{name}`" if name else f"``{code}``" if code else f"\\{mark}"
 
 
-def without_outputs(app, docname: str, text: list[str]) -> None:
-    """Take out the outputs that stand below the tutorial's cells, if real ones take their place."""
+def real_outputs(app, docname: str, text: list[str]) -> None:
+    """Where the tutorial's cells run, show their outputs instead of those in the text."""
     if app.config.nb_execution_mode != "off" and "{code-cell}" in text[0]:
         text[0] = re.sub(r"(^```\n)\n```text.*?^```\n", r"\1", text[0], flags=re.M | re.S)
+        text[0] = text[0].replace(": `out/sixteen.html`", ": [out/sixteen.html](out/sixteen.html)")
 
 
 def skipped(app, what, name, thing, skip, options) -> bool | None:
@@ -111,18 +118,22 @@ def skipped(app, what, name, thing, skip, options) -> bool | None:
     return True if type(thing).__name__ == "_tuplegetter" else None
 
 
-def front_page(app, exception) -> None:
-    """The top of the site leads to the first page."""
+def finish(app, exception) -> None:
+    """The top of the site leads to the first page; what the tutorial composed comes along."""
     if exception is None:
+        out = Path(app.outdir)
         page = f'<meta http-equiv="refresh" content="0; url={root_doc}.html">'
-        (Path(app.outdir) / "index.html").write_text(page)
+        (out / "index.html").write_text(page)
+        if COMPOSED.exists():
+            (out / "docs" / "out").mkdir(exist_ok=True)
+            shutil.copy(COMPOSED, out / "docs" / "out")
 
 
 def setup(app) -> None:
     """Called by Sphinx."""
-    app.connect("source-read", without_outputs)
+    app.connect("source-read", real_outputs)
     app.connect("autodoc-process-docstring", as_restructured_text)
     app.connect("autodoc-skip-member", skipped)
     app.connect("doctree-resolved", link_to_source)
     app.connect("html-collect-pages", source_pages)
-    app.connect("build-finished", front_page)
+    app.connect("build-finished", finish)
