@@ -20,6 +20,7 @@ include_patterns = ["*.md", "docs/*.md", "midi_songs/README.md"]
 exclude_patterns = [".*", "out", "midi_songs/*.mid"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.linkcode"]
 html_theme = "furo"
+html_show_copyright = False
 highlight_language = "text"
 default_role = "py:obj"
 autodoc_member_order = "bysource"
@@ -34,6 +35,7 @@ nb_execution_raise_on_error = True
 
 COMPOSED = ROOT / "docs" / "out" / "sixteen.html"  # written by the tutorial
 SOURCE = "source"  # the folder of the pages that show source files
+WIDE = "<style>.content { width: 58em; }</style>"  # room for 100 columns
 shown: set[Path] = set()  # source files that some page links to
 
 
@@ -81,7 +83,8 @@ def source_pages(app):
         code = app.builder.highlighter.highlight_block(
             path.read_text(), "python3", linenos="inline", lineanchors="L", anchorlinenos=True
         )
-        yield f"{SOURCE}/{name}", {"title": name, "body": f"<h1>{name}</h1>{code}"}, "page.html"
+        context = {"title": name, "body": f"{WIDE}<h1>{name}</h1>{code}"}
+        yield f"{SOURCE}/{name}", context, "page.html"
 
 
 def as_restructured_text(app, what, name, thing, options, lines: list[str]) -> None:
