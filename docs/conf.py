@@ -20,7 +20,7 @@ include_patterns = ["*.md", "docs/*.md", "midi_songs/README.md"]
 exclude_patterns = [".*", "out", "midi_songs/*.mid"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.linkcode"]
 html_theme = "furo"
-html_show_copyright = False
+html_show_copyright = smartquotes = False
 highlight_language = "text"
 default_role = "py:obj"
 autodoc_member_order = "bysource"
@@ -31,7 +31,7 @@ myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"  # the Korean page has the same cells, and they run once
 nb_execution_timeout = 600
-nb_execution_raise_on_error = True
+nb_execution_raise_on_error = nb_merge_streams = True
 
 COMPOSED = ROOT / "docs" / "out" / "sixteen.html"  # written by the tutorial
 SOURCE = "source"  # the folder of the pages that show source files
