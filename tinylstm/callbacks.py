@@ -33,9 +33,14 @@ class ProgressBar(Callback):
     `tinylstm.baselines`). tokens_per_note: prints all losses in bits per note too, which can be
     compared between tokenizers.
 
-    >>> bar = ProgressBar({"unigram": 4.6}, tokens_per_note=2.8)    # fit(..., callbacks=[bar])
-    >>> {name: round(scale, 2) for name, (scale, digits) in bar.units.items()}
-    {'nats per token': 1.0, 'bits per note': 4.04}
+    >>> import contextlib
+    >>> from tinylstm import Dense, OneHot, Sequential, Streams, Tokens, fit
+    >>> model = Sequential([OneHot(3), Dense(3)])
+    >>> data = Streams(Tokens(np.tile([0, 1, 2], 9), [0]), streams=1, steps=13)
+    >>> with contextlib.redirect_stdout(io.StringIO()) as log:
+    ...     history = fit(model, data, 1, callbacks=[ProgressBar({"guess": math.log(3)})])
+    >>> log.getvalue().splitlines()[1].split()
+    ['epoch', 'train', 'valid', 'guess', 'targets/s', 'left']
     """
 
     def __init__(
