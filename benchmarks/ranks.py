@@ -2,6 +2,8 @@
 
     python benchmarks/ranks.py                 starts mpiexec itself, with two ranks
     python benchmarks/ranks.py --ranks 4 --turns 30
+    python benchmarks/ranks.py --predict       the model of docs/scaling.md, for 2 to 256 ranks
+    python benchmarks/ranks.py --kills 30      kill a random rank, go on with another number of them
 
 Exchange: our sum along the tree, in turns with mpi4py's plain Allreduce of the same bytes, for the
 gradients of the presets. Message: latency and bandwidth of Alltoallv, for the model of costs in
@@ -11,10 +13,14 @@ All are medians, in milliseconds, with nothing else running on the machine.
 
 import argparse
 import json
+import os
+import random
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -89,22 +95,109 @@ def steps(communicator, threads: int, turns: int) -> float:
         return median(step, turns)
 
 
+# The model of docs/scaling.md, with the numbers that were fitted to this machine (two cores).
+FIXED, PER_ROW = 10.0, 4.0  # ms of a step of the default preset: one thread, and per sequence
+LATENCY = {1: 0.05, 10: 0.02, 100: 0.005}  # ms of a message, usual for networks of so many Gbit/s
+ADD = 0.25e-6  # ms to add one number
+
+
+def predicted(name: str, ranks: int, gigabits: int, batch: int = 32) -> float:
+    """Milliseconds of a step on so many ranks of one thread, each on a machine of its own."""
+    params = sum(p.size for p in preset_model(name).params.values())
+    work = params / sum(p.size for p in preset_model("default").params.values())
+    rows = -(-batch // ranks)  # the rank with the most
+    compute = work * (FIXED + PER_ROW * rows)
+    bytes_sent = 2 * 4 * params * (ranks - 1) / ranks  # Alltoallv, then Allgatherv
+    messages = 2 * (ranks - 1) + 3 * np.log2(ranks)
+    wire = bytes_sent * 8 / (gigabits * 1e6) + messages * LATENCY[gigabits]
+    return compute + (wire + ADD * params if ranks > 1 else 0)
+
+
+def predict() -> None:
+    """A table: speed on R ranks, compared with one."""
+    counts = (2, 4, 8, 16, 32, 64, 256)
+    for batch in (32, 256):
+        print(f"batch {batch:>3}  " + "".join(f"{count:>7}" for count in counts))
+        for name in ("default", "best", "article"):
+            for gigabits in (1, 10, 100):
+                one = predicted(name, 1, gigabits, batch)
+                speeds = [one / predicted(name, count, gigabits, batch) for count in counts]
+                row = "".join(f"{speed:7.1f}" for speed in speeds)
+                print(f"{name:>8} {gigabits:>3} Gbit/s {row}")
+
+
+def kills(times: int) -> None:
+    """Kill a random rank at a random moment; go on with another number; compare the ends."""
+    script = Path(__file__).parents[1] / "tests" / "together.py"
+    rng, folder = random.Random(0), Path(tempfile.mkdtemp())
+
+    def command(n: int, path: Path) -> list[str]:
+        return [mpiexec(), "-n", str(n), sys.executable, str(script), str(path)]
+
+    expected = subprocess.run(command(2, folder / "whole.npz"), capture_output=True).stdout
+    whole = time.perf_counter()
+    subprocess.run(command(2, folder / "again.npz"), capture_output=True)
+    whole = time.perf_counter() - whole
+    slowest, same, begun = 0.0, 0, 0
+    for nth in range(times):
+        path, n = folder / f"{nth}.npz", rng.choice([2, 3, 4])
+        run = subprocess.Popen(command(n, path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(whole * rng.uniform(0.2, 1.0))
+        ranks = ranks_below(run.pid)
+        if ranks:
+            os.kill(rng.choice(ranks), signal.SIGKILL)
+        start = time.perf_counter()
+        run.communicate(timeout=60)
+        slowest = max(slowest, time.perf_counter() - start)
+        begun += path.exists()
+        other = rng.choice([m for m in (1, 2, 3, 4) if m != n])
+        same += subprocess.run(command(other, path), capture_output=True).stdout == expected
+    print(f"{times} kills, {begun} after the first checkpoint: the job ended within "
+          f"{slowest:.1f} s, {same} of {times} runs went on to the same end")  # fmt: skip
+    shutil.rmtree(folder)
+
+
+def ranks_below(pid: int) -> list[int]:
+    """The processes that run our script, below mpiexec (Linux)."""
+    found, waiting = [], [pid]
+    while waiting:
+        parent = waiting.pop()
+        try:
+            children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+            for child in map(int, children):
+                waiting.append(child)
+                if b"together.py" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"/")[-1]:
+                    found.append(child)
+        except OSError:
+            continue
+    return [p for p in found if p != pid]
+
+
+def mpiexec() -> str:
+    return shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or "mpiexec"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--predict", action="store_true")
+    parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--inside", choices=["exchange", "step"], help=argparse.SUPPRESS)
     args = parser.parse_args()
     world = tl.world()
-    if args.inside == "exchange":
+    if args.predict:
+        predict()
+    elif args.kills:
+        kills(args.kills)
+    elif args.inside == "exchange":
         print(json.dumps(exchange(world, args.turns)))
     elif args.inside == "step":
         print(json.dumps(steps(world, 1 if world else 2, args.turns)))
     else:
-        folder = str(Path(sys.executable).parent)
-        launch = [shutil.which("mpiexec", path=folder) or "mpiexec", "-n", str(args.ranks)]
+        launch = [mpiexec(), "-n", str(args.ranks)]
 
         def inside(what: str, before: list[str]) -> object:
             command = [*before, sys.executable, __file__, "--turns", str(args.turns)]
@@ -117,9 +210,8 @@ def main() -> None:
         for name, value in found.items():
             print(f"{name:>20} {value:9.3f}")
         for name in ("default", "best"):
-            print(
-                f"{name:>20} ours / Allreduce {found[f'{name} ours'] / found[f'{name} Allreduce']:.2f}"
-            )
+            ratio = found[f"{name} ours"] / found[f"{name} Allreduce"]
+            print(f"{name:>20} ours / Allreduce {ratio:.2f}")
         pairs = [(inside("step", launch), inside("step", [])) for _ in range(3)]
         several, one = (statistics.median(times) for times in zip(*pairs, strict=True))
         print(f"step: {args.ranks} ranks of one thread {several:.1f} ms, one of two {one:.1f} ms, "
