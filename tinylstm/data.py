@@ -17,7 +17,12 @@ IGNORED = -1  # a target that is left out of the loss
 
 
 class Batch(NamedTuple):
-    """One step of training."""
+    """One step of training, for B sequences of T steps.
+
+    >>> x = np.array([[1, 4], [2, 5]])    # (T, B): two sequences, each of two steps
+    >>> Batch(x, x + 1, reset=np.ones(2, bool), tokens=4).targets.tolist()
+    [[2, 5], [3, 6]]
+    """
 
     x: ndarray  # (T, B) token ids, or (T, B, D) numbers
     targets: ndarray  # (T, B) the ids that follow, or (B,) the one after the last step
@@ -30,6 +35,16 @@ class Data(Protocol):
     """What `fit` wants of `Streams`, `Windows`, `Arrays` or your own source of batches.
 
     A method `describe`, plain data, is what a resumed run is compared by; it may be missing.
+
+    >>> class Same:
+    ...     def __len__(self):
+    ...         return 2
+    ...
+    ...     def epoch(self, epoch):
+    ...         for _ in range(2):
+    ...             yield Batch(np.array([[0], [1]]), np.array([[1], [2]]), np.ones(1, bool), 2)
+    >>> [batch.tokens for batch in Same().epoch(0)]
+    [2, 2]
     """
 
     def __len__(self) -> int: ...
@@ -44,6 +59,10 @@ class Tokens:
     ids: (N,) the inputs. targets: (N,) the same ids by default, with IGNORED for tokens that are
     left out of the loss. starts: the index where each piece begins. Raises ValueError if they do
     not fit together.
+
+    >>> tokens = Tokens(np.array([5, 6, 7, 5, 6]), starts=[0, 3])
+    >>> len(tokens), tokens.ends.tolist()
+    (5, [3, 5])
     """
 
     def __init__(self, ids: ndarray, starts: Any, targets: ndarray | None = None):

@@ -18,7 +18,15 @@ Sums = dict[str, float]  # over the targets so far: of losses, of metrics, of wh
 def evaluate(
     model: Sequential, data: Data, loss: Loss | None = None, threads: int | None = None
 ) -> float:
-    """The mean loss per target over one epoch of data; see `measure`."""
+    """The mean loss per target over one epoch of data; see `measure`.
+
+    >>> import numpy as np
+    >>> from tinylstm.arrays import Arrays
+    >>> from tinylstm.layers import LSTM, Dense
+    >>> model = Sequential([LSTM(4), Dense(2)], input_size=3)
+    >>> 0 < evaluate(model, Arrays(np.ones((5, 6, 3)), np.ones(5, int))) < 2
+    True
+    """
     return measure(model, data, loss, threads=threads)["loss"]
 
 

@@ -25,6 +25,17 @@ class Loss:
     y: the network's output, (T, B, V) or (B, V), or (n, V), the steps that a mask leaves in. A
     shard of a batch passes the count of the whole batch, so that the losses and gradients of all
     shards add up to the batch's.
+
+    >>> class Sum(Loss):
+    ...     def forward(self, y, targets, count=None):
+    ...         return y.sum() / (count or y.size), (y, count or y.size)
+    ...
+    ...     def backward(self, cache):
+    ...         y, count = cache
+    ...         return np.full_like(y, 1 / count)
+    >>> loss, cache = Sum().forward(np.array([[1.0], [3.0]]), np.zeros((2, 1)))
+    >>> float(loss), Sum().backward(cache).tolist()
+    (2.0, [[0.5], [0.5]])
     """
 
     unit = ""  # of the loss, for tables

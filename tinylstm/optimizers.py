@@ -23,6 +23,14 @@ class Optimizer:
     ema_momentum: if given, `averages` are exponential moving averages of the weights, each step's
     with a share of 1 - ema_momentum (more in the first steps). `fit` judges and keeps these: they
     stand where a much lower learning rate would end (B. Polyak and A. Juditsky, 1992).
+
+    >>> class Signs(Optimizer):
+    ...     def step(self, p, g):
+    ...         p -= self.learning_rate * np.sign(g)
+    >>> p = {"w": np.array([1.0])}
+    >>> Signs(0.25).update(p, {"w": np.array([-7.0])})
+    >>> p["w"].tolist()
+    [1.25]
     """
 
     weight_decay = 0.0  # the share of itself, times the learning rate, that a parameter loses

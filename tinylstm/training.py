@@ -36,12 +36,25 @@ EXPLODED = 10  # a loss of so many times the first one (or times 1) cannot recov
 
 
 class DivergedError(Exception):
-    """The loss became NaN or infinite, or exploded; the message says at which step and where."""
+    """The loss became NaN or infinite, or exploded; the message says at which step and where.
+
+    >>> try:
+    ...     raise DivergedError("at step 3 the loss is nan")
+    ... except DivergedError as error:
+    ...     print(error)
+    at step 3 the loss is nan
+    """
 
 
 @dataclass
 class Run:
-    """The state of a training run, for callbacks: set `stop` to end it after the current epoch."""
+    """The state of a training run, for callbacks: set `stop` to end it after the current epoch.
+
+    >>> from tinylstm.layers import LSTM
+    >>> run = Run(Sequential([LSTM(4)], input_size=2), Adam(0.01), epochs=3, steps_per_epoch=10)
+    >>> run.step, run.stop, run.history
+    (0, False, [])
+    """
 
     model: Sequential
     optimizer: Optimizer
@@ -104,7 +117,13 @@ class Run:
 
 
 class Callback:
-    """Something that is called as the run goes on. Override what you need."""
+    """Something that is called as the run goes on. Override what you need.
+
+    >>> class Enough(Callback):
+    ...     def on_epoch_end(self, run):
+    ...         run.stop = run.history[-1]["loss"] < 0.1
+    >>> callbacks = [Enough()]    # for fit(..., callbacks=callbacks)
+    """
 
     def on_train_begin(self, run: Run) -> None:
         """Before the first batch."""

@@ -59,7 +59,12 @@ def register(kind: type[L]) -> type[L]:
 
 
 class Layer:
-    """The contract above, for a layer without parameters, state or computation: the identity."""
+    """The contract above, for a layer without parameters, state or computation: the identity.
+
+    >>> y, state, cache = Layer().forward(np.array([[[1.0]]]))
+    >>> y.tolist(), state
+    ([[[1.0]]], ())
+    """
 
     config_names: tuple[str, ...] = ()  # constructor arguments, kept in checkpoints
     uses_mask = False  # whether `forward` takes a mask
