@@ -46,6 +46,7 @@ class Arrays:
     ):
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}: use at least 1")
+        self.dtype = dtype
         self.x, self.mask = padded("x", x, lengths, mask, dtype)  # (N, T, ...), (N, T) or None
         N, T = self.x.shape[:2]
         if len(y) != N:
@@ -54,7 +55,7 @@ class Arrays:
         if ragged and (short := [i for i in range(N) if len(y[i]) != self.lengths()[i]]):
             i = short[0]
             raise ValueError(f"sequence {i}: {self.lengths()[i]} steps of x, {len(y[i])} of y")
-        self.y = padded("y", y, None, None, dtype)[0] if ragged else numbers("y", y, dtype)
+        self.y = self.placed(y) if ragged else numbers("y", y, dtype)
         integers = self.y.dtype.kind in "iu"
         self.every_step = self.y.ndim == 3 or (integers and self.y.shape[1:] == (T,))
         if self.every_step and self.y.shape[1] != T:
@@ -71,6 +72,16 @@ class Arrays:
         """The number of steps of each sequence, (N,), without padding."""
         N, T = self.x.shape[:2]
         return np.full(N, T) if self.mask is None else self.mask.sum(axis=1)
+
+    def placed(self, rows: Sequence[ndarray]) -> ndarray:
+        """Targets of each sequence's steps, (n,) or (n, V), at the steps that count: (N, T, ...)."""
+        short, _ = stacked("y", rows, self.dtype)  # (N, longest, ...)
+        if short.ndim == 2 and short.dtype.kind == "f":
+            short = short[..., None]  # one number for each step: V = 1
+        y = np.zeros((*self.x.shape[:2], *short.shape[2:]), short.dtype)  # (N, T, ...)
+        on = np.ones(y.shape[:2], bool) if self.mask is None else self.mask  # (N, T)
+        y[on] = short[np.arange(short.shape[1]) < self.lengths()[:, None]]
+        return y
 
     def describe(self) -> dict[str, Any]:
         """The data's part of a run's fingerprint, as plain data."""
@@ -118,7 +129,7 @@ class Arrays:
         def part(a: int, b: int, shuffle: bool) -> "Arrays":
             mask = None if self.mask is None else self.mask[a:b]
             x, y = self.x[a:b], self.y[a:b]
-            return Arrays(x, y, self.batch_size, None, mask, shuffle, self.seed, x.dtype)
+            return Arrays(x, y, self.batch_size, None, mask, shuffle, self.seed, self.dtype)
 
         return part(0, cut, self.shuffle), part(cut, N, False)
 
@@ -156,18 +167,26 @@ def padded(
             raise ValueError(f"{name} is a list, whose arrays have their own lengths: pass none")
         if not len(arrays):
             raise ValueError(f"{name} is empty: give at least one sequence")
-        rows = [numbers(f"{name}[{i}]", row, dtype) for i, row in enumerate(arrays)]
-        if len({row.shape[1:] for row in rows}) > 1 or rows[0].ndim not in (1, 2):
-            shapes = sorted({row.shape for row in rows})[:4]
-            raise ValueError(f"{name} has shapes {shapes}: want (T, D) with one D, or (T,)")
-        lengths = [len(row) for row in rows]
-        arrays = np.zeros((len(rows), max(lengths), *rows[0].shape[1:]), np.result_type(*rows))
-        for i, row in enumerate(rows):
-            arrays[i, : len(row)] = row
+        arrays, lengths = stacked(name, arrays, dtype)
     x = numbers(name, arrays, dtype)
-    if x.ndim not in (2, 3):
-        raise ValueError(f"{name} is {x.shape}: want (N, T, D) numbers, or (N, T) token ids")
+    if x.ndim != 3 and (x.ndim != 2 or x.dtype.kind == "f"):
+        remedy = f": use {name}[..., None] for one number a step" if x.ndim == 2 else ""
+        wanted = "(N, T, D) numbers, or (N, T) token ids"
+        raise ValueError(f"{name} is {x.dtype} {x.shape}, want {wanted}{remedy}")
     return x, mask_of(x, lengths, mask)
+
+
+def stacked(name: str, rows: Sequence[ndarray], dtype: Any) -> tuple[ndarray, list[int]]:
+    """N arrays (T, ...) as one (N, T, ...), with zeros after the end of each, and their lengths."""
+    rows = [numbers(f"{name}[{i}]", row, dtype) for i, row in enumerate(rows)]
+    if len({row.shape[1:] for row in rows}) > 1 or rows[0].ndim not in (1, 2):
+        shapes = sorted({row.shape for row in rows})[:4]
+        raise ValueError(f"{name} has shapes {shapes}: want (T, D) with one D, or (T,)")
+    lengths = [len(row) for row in rows]
+    a = np.zeros((len(rows), max(lengths), *rows[0].shape[1:]), np.result_type(*rows))
+    for i, row in enumerate(rows):
+        a[i, : len(row)] = row
+    return a, lengths
 
 
 def mask_of(x: ndarray, lengths: Any = None, mask: ndarray | None = None) -> ndarray | None:

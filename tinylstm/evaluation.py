@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from .data import Batch, Data
 from .layers import State
 from .losses import CategoricalCrossentropy, Loss
-from .metrics import Metric, metric_from
+from .metrics import Metric, metrics_from
 from .model import Sequential
 from .parallel import Shards
 
@@ -47,7 +47,7 @@ def measure(
     >>> sorted(found), found["accuracy"] in (0.0, 1.0)
     (['accuracy', 'loss'], True)
     """
-    loss, chosen = CategoricalCrossentropy() if loss is None else loss, [*map(metric_from, metrics)]
+    loss, chosen = CategoricalCrossentropy() if loss is None else loss, metrics_from(metrics)
     with Shards(model, loss, threads, chosen) as shards:
         return measured(shards, data)
 

@@ -170,6 +170,9 @@ def stream(
 ) -> Iterator[int]:
     """The ids that `generate` gives, one at a time and without end: `for id in stream(...)`.
 
+    The model may be trained between two of them. For speed alone use `with model.frozen():` around
+    the loop.
+
     >>> from itertools import islice
     >>> from tinylstm.layers import LSTM, Dense, Embedding
     >>> model = Sequential([Embedding(5, 4), LSTM(8, return_sequences=True), Dense(5)])
@@ -202,7 +205,8 @@ def generate_columns(
     (6, 6)
     """
     history = columns(primer, len(seeds))  # (T, B)
-    out = list(steps(model, history, rules, seeds, sampling, window))  # (B,) each
+    with model.frozen():  # weights are packed once, not for every token
+        out = list(steps(model, history, rules, seeds, sampling, window))  # (B,) each
     ids = np.array(out, history.dtype).reshape(len(out), history.shape[1])  # (T, B)
     return [ids[: rules.lengths[b], b] for b in range(len(seeds))]
 
@@ -220,21 +224,20 @@ def steps(
     random = [np.random.default_rng(seed) for seed in [*seeds, *spare]]
     rules.begin(history)
     cycles, state, x = Cycles(history.shape[1]), None, history
-    with model.frozen():  # weights are packed once, not for every token
-        while not rules.done[: len(seeds)].all():
-            if window is None:
-                logits, state, _ = model.forward(x, state)
-                logits = logits[-1] if logits.ndim == 3 else logits  # (B, V)
-            else:
-                logits = after_windows(model, history[-window:])  # (B, V)
-            uniform = np.array([rng.random() for rng in random])  # (B,)
-            logits = masked(logits, rules.allowed(), cycles, sampling.max_repeat)
-            tokens = rules.accept(sampling.choose(logits, uniform))  # (B,)
-            cycles.add(tokens)
-            x = tokens[None]  # (1, B)
-            if window is not None:
-                history = np.concatenate([history[-window:], x])
-            yield tokens
+    while not rules.done[: len(seeds)].all():
+        if window is None:
+            logits, state, _ = model.forward(x, state)
+            logits = logits[-1] if logits.ndim == 3 else logits  # (B, V)
+        else:
+            logits = after_windows(model, history[-window:])  # (B, V)
+        uniform = np.array([rng.random() for rng in random])  # (B,)
+        logits = masked(logits, rules.allowed(), cycles, sampling.max_repeat)
+        tokens = rules.accept(sampling.choose(logits, uniform))  # (B,)
+        cycles.add(tokens)
+        x = tokens[None]  # (1, B)
+        if window is not None:
+            history = np.concatenate([history[-window:], x])
+        yield tokens
 
 
 def columns(primer: ndarray, count: int) -> ndarray:

@@ -6,7 +6,7 @@ Next: penalties.py.
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from numpy import ndarray
 
@@ -22,7 +22,8 @@ from .losses import (
 class Metric:
     """The contract of a metric, here for a loss: its mean, without smoothing or weights of its own.
 
-    name: under which the history has it. Your own metric overrides `count`, `total` and `result`.
+    name: under which the history has it. Your own metric overrides `count`, `total` and `result`,
+    and sets `higher_is_better` where callbacks should look for the highest value.
 
     >>> import numpy as np
     >>> squared = Metric(MeanSquaredError())
@@ -30,6 +31,8 @@ class Metric:
     >>> squared.name, squared.total(y, targets), squared.count(targets)
     ('mean_squared_error', 4.0, 2)
     """
+
+    higher_is_better = False
 
     def __init__(self, loss: Loss):
         self.loss = loss
@@ -78,6 +81,8 @@ class Accuracy(Metric):
     (1.0, 2)
     """
 
+    higher_is_better = True
+
     def __init__(self) -> None:
         super().__init__(CategoricalCrossentropy())
         self.name = "accuracy"
@@ -95,6 +100,8 @@ class BinaryAccuracy(Metric):
     >>> BinaryAccuracy().total(np.array([[2.0, -1.0]]), np.array([[1, 1]]))
     1.0
     """
+
+    higher_is_better = True
 
     def __init__(self, threshold: float = 0.0):
         super().__init__(MeanSquaredError())
@@ -125,3 +132,9 @@ def metric_from(which: "str | Metric | Loss") -> Metric:
             raise ValueError(f"metric is {which!r}: use one of {sorted(METRICS)}, or a tl.Metric")
         return METRICS[which]()
     return Metric(which) if isinstance(which, Loss) else which
+
+
+def metrics_from(which: "str | Metric | Loss | Sequence[str | Metric | Loss]") -> list[Metric]:
+    """The metrics of a list of names, metrics and losses, or of one of them."""
+    several = [which] if isinstance(which, str | Metric | Loss) else which
+    return [metric_from(each) for each in several]

@@ -191,7 +191,8 @@ class Sequential:
         """
         from .evaluation import measure  # a convenience, as in Keras; nothing here depends on it
 
-        return measure(self, ArrayData(x, y, shuffle=False, **options), loss, metrics)
+        data = ArrayData(x, y, shuffle=False, **{"dtype": self.dtype, **options})
+        return measure(self, data, loss, metrics)
 
     def summary(self) -> str:
         """A table of layers, output shapes and numbers of parameters, as Keras prints it.

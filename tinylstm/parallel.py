@@ -107,7 +107,7 @@ class Shards:
         own = self.ranks.own(len(cuts))
         while len(self.grads) < max(len(own), 1):
             self.grads.append(self.flat_grads())
-        count = self.count(batch) if count is None else count
+        count = max(self.count(batch), 1) if count is None else count
         kept: list[Any] = []  # the caches, for the statistics
 
         def work(shard: int) -> Found:
@@ -137,7 +137,7 @@ class Shards:
 
     def evaluate(self, batch: Batch, states: list[State] | None) -> tuple[float, list[State]]:
         """The loss without dropout, and the states after the batch."""
-        cuts, count = self.cuts(batch), self.count(batch)
+        cuts, count = self.cuts(batch), max(self.count(batch), 1)
 
         def work(shard: int) -> Found:
             a, b = cuts[shard]
@@ -165,9 +165,9 @@ class Shards:
         }
 
     def count(self, batch: Batch) -> int:
-        """What the sum of the batch's losses is divided by: the number of targets, at least 1."""
+        """The number of targets, which the sum of the batch's losses is divided by."""
         masked = batch.mask is not None and self.model.return_sequences
-        return max(self.loss.count(batch.targets[batch.mask] if masked else batch.targets), 1)
+        return self.loss.count(batch.targets[batch.mask] if masked else batch.targets)
 
     def judge(
         self, y: ndarray, targets: ndarray, mask: Mask, count: int, backward: bool = True
@@ -178,7 +178,7 @@ class Shards:
             return 0.0, np.zeros_like(y), [(0.0, 0)] * len(self.metrics)
         outputs, targets = kept(y, targets, mask)  # (n, V), (n, ...)
         value, cache = self.loss.forward(outputs, targets, count)
-        measured = [(each.total(outputs, targets), each.count(targets)) for each in self.metrics]
+        measured = [(float(m.total(outputs, targets)), int(m.count(targets))) for m in self.metrics]
         dy = placed(self.loss.backward(cache), y, mask) if backward else None
         return float(value), dy, measured
 

@@ -11,16 +11,20 @@ from collections.abc import Callable
 Schedule = Callable[[float], float]  # from the fraction of the run that is done to the rate
 
 
-def warmed(peak: float, warmup: float, after: Schedule) -> Schedule:
+def warmed(peak: float, warmup: float, floor: float, after: Schedule) -> Schedule:
     """Linear warm-up from near 0 to peak over the fraction `warmup`; then peak * after(fraction of
-    the rest). Raises ValueError for a fraction outside [0, 1).
+    the rest). Raises ValueError for a number out of range.
     """
+    if not 0 < peak < math.inf:
+        raise ValueError(f"peak is {peak}: use a positive learning rate")
     if not 0 <= warmup < 1:
         raise ValueError(f"warmup is {warmup}: use a fraction of the run in [0, 1)")
+    if not 0 <= floor <= 1:
+        raise ValueError(f"floor is {floor}: use a fraction of the peak, from 0 to 1")
 
     def rate(share: float) -> float:
         if share < warmup:
-            return peak * max(share, 1e-3) / warmup
+            return min(peak, peak * max(share, 1e-3) / warmup)
         return peak * after((share - warmup) / (1 - warmup))
 
     return rate
@@ -34,7 +38,7 @@ def cosine(peak: float, warmup: float = 0.02, floor: float = 0.02) -> Schedule:
     [0.5, 1.0, 0.5, 0.0]
     """
     half = lambda share: 0.5 * (1 + math.cos(math.pi * share))  # noqa: E731
-    return warmed(peak, warmup, lambda share: floor + (1 - floor) * half(share))
+    return warmed(peak, warmup, floor, lambda share: floor + (1 - floor) * half(share))
 
 
 def linear_decay(peak: float, warmup: float = 0.02, floor: float = 0.0) -> Schedule:
@@ -44,7 +48,7 @@ def linear_decay(peak: float, warmup: float = 0.02, floor: float = 0.0) -> Sched
     >>> [round(rate(share), 3) for share in (0.1, 0.2, 0.6, 1.0)]
     [0.5, 1.0, 0.5, 0.0]
     """
-    return warmed(peak, warmup, lambda share: 1 - (1 - floor) * share)
+    return warmed(peak, warmup, floor, lambda share: 1 - (1 - floor) * share)
 
 
 def exponential_decay(peak: float, warmup: float = 0.02, floor: float = 0.01) -> Schedule:
@@ -55,4 +59,4 @@ def exponential_decay(peak: float, warmup: float = 0.02, floor: float = 0.01) ->
     >>> [round(rate(share), 3) for share in (0.0, 0.5, 1.0)]
     [1.0, 0.1, 0.01]
     """
-    return warmed(peak, warmup, lambda share: floor**share)
+    return warmed(peak, warmup, floor, lambda share: floor**share)

@@ -23,7 +23,7 @@ from .data import Batch, Data
 from .evaluation import add, carried, means, measured
 from .layers import State
 from .losses import CategoricalCrossentropy, Loss, NotFiniteError
-from .metrics import Metric, metric_from
+from .metrics import Metric, metrics_from
 from .model import Arrays, Sequential
 from .optimizers import Adam, Optimizer, clip_by_global_norm
 from .parallel import Shards
@@ -97,9 +97,13 @@ class Run:
                 self.model.set_weights(self.model.weights | own)
 
     def since_best(self, monitor: str) -> int:
-        """Epochs since the lowest `monitor` (or `loss` if it is missing)."""
+        """Epochs since the lowest `monitor` (or `loss` if it is missing); since the highest of a
+        metric that is better when higher, such as accuracy.
+        """
+        higher = [metric.name for metric in self.metrics if metric.higher_is_better]
+        best = max if monitor.removeprefix("val_") in higher else min
         values = [entry.get(monitor, entry["loss"]) for entry in self.history]
-        return len(values) - 1 - values.index(min(values))
+        return len(values) - 1 - values.index(best(values))
 
     def end_epoch(self, validation: dict[str, float]) -> None:
         """Turn the sums of an epoch into its entry in the history."""
@@ -194,7 +198,7 @@ def fit(
         raise ValueError(f"accumulate is {accumulate}: use at least 1")
     data, validation = sources(model, data, validation, batch_size, validation_split, seed)
     optimizer, loss = optimizer or Adam(), loss or CategoricalCrossentropy()
-    chosen, steps = [*map(metric_from, metrics)], -(-len(data) // accumulate)
+    chosen, steps = metrics_from(metrics), -(-len(data) // accumulate)
     run = Run(model, optimizer, epochs, steps, clip, seed, penalty, accumulate, loss, chosen)
     ranks = ranks_of(communicator)
     checkpoint = None if resume is None else ranks.first(lambda: load_checkpoint(resume))
@@ -261,7 +265,8 @@ def one_step(run: Run, shards: Shards, group: list[Batch]) -> tuple[float, float
     norm before clipping.
     """
     params, loss = run.model.params, 0.0
-    count = sum(shards.count(batch) for batch in group)
+    counts = [shards.count(batch) for batch in group]
+    count = max(sum(counts), 1)
     try:
         with np.errstate(all="ignore"):  # NaN and infinity are found and reported below
             for i, batch in enumerate(group):
@@ -269,7 +274,7 @@ def one_step(run: Run, shards: Shards, group: list[Batch]) -> tuple[float, float
                 seed = [run.seed, run.step]
                 value, states, grads = shards.gradients(batch, run.states, seed, count, i)
                 run.states, loss = states, loss + value
-                add(run.sums, shards, value * (count / shards.count(batch)), batch.tokens)
+                add(run.sums, shards, value * (count / max(counts[i], 1)), batch.tokens)
             if run.penalty is not None:
                 run.penalty.backward(params, grads)
             norm = clip_by_global_norm(grads, run.clip)
