@@ -180,29 +180,75 @@ def test_cross_entropy_without_any_target_is_zero():
     assert not F.softmax_cross_entropy_backward(p, np.array([-1, -1])).any()
 
 
-def test_gru_is_the_slow_loop_and_its_backward_the_derivative():
-    case = arrays((T, B, D), (B, H), (D, 3 * H), (H, 3 * H), (3 * H,), (3 * H,))
-    outputs, h, cache = R.gru_forward(*case)
-    for ours, slow in zip((outputs, h), naive.gru(*case), strict=True):
-        assert_close(ours, slow)
-    weights = arrays((T, B, H), (B, H), seed=1)
-    wanted = complex_gradients(lambda *i: weighted(R.gru_forward(*i)[:2], weights), case)
+MASKS = pytest.mark.parametrize("mask", [None, MASK, np.zeros((T, B), bool)])
+RECURRENT = {  # forward, backward, slow loop, shapes of the weights
+    "gru": (R.gru_forward, R.gru_backward, naive.gru, [(D, 3 * H), (H, 3 * H), (3 * H,), (3 * H,)]),
+    "simple": (
+        R.simple_rnn_forward, R.simple_rnn_backward, naive.simple_rnn, [(D, H), (H, H), (H,)]
+    ),
+}  # fmt: skip
+
+
+@MASKS
+@pytest.mark.parametrize(("forward", "backward", "slow", "weights"), RECURRENT.values(), ids=RECURRENT)
+def test_gru_and_simple_rnn_are_the_slow_loop_and_their_backward_the_derivative(
+    forward, backward, slow, weights, mask
+):
+    case = arrays((T, B, D), (B, H), *weights)
+    outputs, h, cache = forward(*case, mask=mask)
+    for ours, wanted in zip((outputs, h), slow(*case, mask=mask), strict=True):
+        assert_close(ours, wanted)
+    assert cache.mask is mask and (h == outputs[-1]).all()
+    upstream = arrays((T, B, H), (B, H), seed=1)
+    wanted = complex_gradients(lambda *i: weighted(forward(*i, mask=mask)[:2], upstream), case)
     grads = [np.full_like(a, 0.5) for a in case[2:]]
-    dx, dh0 = R.gru_backward(*weights, cache, *grads)
+    before = [a.copy() for a in upstream]
+    dx, dh0 = backward(*upstream, cache, *grads)
     for ours, numeric in zip((dx, dh0, *[g - 0.5 for g in grads]), wanted, strict=True):
         assert_close(ours, numeric)
+    assert all((a == b).all() for a, b in zip(upstream, before, strict=True))
+    if mask is not None:
+        assert not dx[~mask].any()  # padding has no gradient
 
 
-def test_simple_rnn_is_the_slow_loop_and_its_backward_the_derivative():
-    case = arrays((T, B, D), (B, H), (D, H), (H, H), (H,))
-    outputs, h, cache = R.simple_rnn_forward(*case)
-    for ours, slow in zip((outputs, h), naive.simple_rnn(*case), strict=True):
-        assert_close(ours, slow)
-    weights = arrays((T, B, H), (B, H), seed=1)
-    wanted = complex_gradients(lambda *i: weighted(R.simple_rnn_forward(*i)[:2], weights), case)
-    grads = [np.full_like(a, 0.5) for a in case[2:]]
-    dx, dh0 = R.simple_rnn_backward(*weights, cache, *grads)
-    for ours, numeric in zip((dx, dh0, *[g - 0.5 for g in grads]), wanted, strict=True):
+def test_a_sequence_that_is_all_padding_is_its_initial_state():
+    case = lstm_case()
+    outputs, h, c, cache = F.lstm_forward(*case, mask=np.zeros((T, B), bool))
+    assert (h == case[1]).all() and (c == case[2]).all() and (outputs == case[1]).all()
+    grads = [np.zeros_like(a) for a in case[3:]]
+    dout, dh, dc = arrays((T, B, H), (B, H), (B, H), seed=1)
+    dx, dh0, dc0 = F.lstm_backward(dout, dh, dc, cache, *grads)
+    assert not dx.any() and not any(g.any() for g in grads)
+    assert_close(dh0, dh + dout.sum(axis=0))
+    assert_close(dc0, dc)
+
+
+def test_what_padding_holds_does_not_matter():
+    """Huge numbers there change no bit of the outputs and of the gradients."""
+    mask = MASK
+    case = [a.astype(np.float32) for a in lstm_case()]
+    wild = [np.where(mask[..., None], case[0], np.float32(1e30)), *case[1:]]
+    upstream, found = arrays((T, B, H), (B, H), (B, H), seed=1, kind=np.float32), []
+    for inputs in (case, wild):
+        *results, cache = F.lstm_forward(*inputs, mask=mask)
+        grads = [np.zeros_like(a) for a in case[3:]]
+        with np.errstate(all="ignore"):
+            found.append([*results, *F.lstm_backward(*upstream, cache, *grads), *grads])
+    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_layer_norm_is_the_slow_loop_and_its_backward_the_derivative():
+    case = arrays((7, H), (H,), (H,))
+    y, cache = N.layer_norm_forward(*case, 0.1)
+    x, gamma, beta = case
+    for n in range(7):  # one row at a time: batch normalization of its transpose
+        row = naive.batch_norm(x[n][:, None], np.ones(1), np.zeros(1), 0.1)[:, 0]
+        assert_close(y[n], gamma * row + beta)
+    (weight,) = arrays((7, H), seed=1)
+    wanted = complex_gradients(lambda *i: (N.layer_norm_forward(*i, 0.1)[0] * weight).sum(), case)
+    grads = [np.full_like(a, 0.5) for a in case[1:]]
+    dx = N.layer_norm_backward(weight, cache, *grads)
+    for ours, numeric in zip((dx, *[g - 0.5 for g in grads]), wanted, strict=True):
         assert_close(ours, numeric)
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from tinylstm.losses import BinaryCrossentropy, CategoricalCrossentropy, NotFiniteError
-from tinylstm.penalties import L2
 
 
 def numbers(*shape, seed=0):
@@ -101,27 +100,10 @@ def test_binary_of_huge_logits_is_finite():
     assert criterion.forward(np.zeros(1), np.zeros(1))[0] == np.log(2)
 
 
-def test_l2_penalises_matrices_and_adds_to_the_gradients():
-    params = {"a.W": numbers(2, 3), "a.b": numbers(3), "b.W": numbers(4, 1)}
-    grads = {name: np.full_like(p, 0.5) for name, p in params.items()}
-    penalty = L2(0.1)
-    penalty.backward(params, grads)
-    close(penalty.forward(params), 0.1 * ((params["a.W"] ** 2).sum() + (params["b.W"] ** 2).sum()))
-    close(grads["a.W"], 0.5 + 0.2 * params["a.W"])
-    close(grads["b.W"], 0.5 + 0.2 * params["b.W"])
-    close(grads["a.b"], 0.5)
-    moved = {"W": params["a.W"] + 0j}
-    moved["W"][1, 2] += 1e-20j
-    close(penalty.forward(moved).imag / 1e-20, 0.2 * params["a.W"][1, 2])
-    assert L2(0).forward(params) == 0
-
-
 WANTS = "a loss wants outputs (..., V), floats and at least one, got"
 REFUSED = [
     (lambda: CategoricalCrossentropy(1), "label_smoothing is 1: use a number in [0, 1)"),
     (lambda: CategoricalCrossentropy(-0.1), "label_smoothing is -0.1: use a number in [0, 1)"),
-    (lambda: L2(-1), "L2 rate is -1: use 0 or a positive number"),
-    (lambda: L2(np.nan), "L2 rate is nan: use 0 or a positive number"),
     *(
         (lambda c=criterion, x=logits: c.forward(x, np.zeros(1, int)), f"{WANTS} {got}")
         for criterion in (CategoricalCrossentropy(), BinaryCrossentropy())

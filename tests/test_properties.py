@@ -20,7 +20,6 @@ from tinylstm.layers import LSTM, BatchNormalization, Bidirectional, Embedding
 from tinylstm.layers.sequences import Recurrent
 from tinylstm.losses import CategoricalCrossentropy
 from tinylstm.model import Sequential
-from tinylstm.penalties import L2
 
 
 def same(a, b):
@@ -239,17 +238,6 @@ def test_shards_of_the_batch_add_up(case, data):
     close(total, wanted)
     for path in grads:
         close(ours[path], grads[path])
-
-
-@given(s.sizes, s.sizes, s.seeds, st.floats(0, 3))
-def test_the_gradient_of_l2(rows, columns, seed, rate):
-    w = np.random.default_rng(seed).standard_normal((rows, columns))
-    grads, penalty = {"w": np.zeros_like(w)}, L2(rate)
-    penalty.backward({"w": w}, grads)
-    for index in np.ndindex(*w.shape):
-        moved = w + 0j
-        moved[index] += 1e-20j
-        close(penalty.forward({"w": moved}).imag / 1e-20, grads["w"][index])
 
 
 @given(st.sampled_from([30.0, 1e3, 1e6]), s.seeds)
