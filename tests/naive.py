@@ -135,10 +135,11 @@ def rmsprop(p, gradients, rate, rho, epsilon):
     return p
 
 
-def adam(p, gradients, rate, beta_1, beta_2, epsilon):
-    """Algorithm 1 of the paper, with epsilon hat as at the end of its section 2."""
+def adam(p, gradients, rate, beta_1, beta_2, epsilon, decay=0.0):
+    """Algorithm 1 of the paper, with epsilon hat as at the end of its section 2; decay: AdamW's."""
     m = v = 0.0
     for t, g in enumerate(gradients, start=1):
+        p = p - rate * decay * p
         m = beta_1 * m + (1 - beta_1) * g
         v = beta_2 * v + (1 - beta_2) * g * g
         m_hat = m / (1 - beta_1**t)

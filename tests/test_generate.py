@@ -1,5 +1,7 @@
 """Drawing tokens, and generating with any token model."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -122,3 +124,28 @@ def test_what_cannot_be_generated():
         tl.generate(model(), np.zeros(0, int), 3)
     with pytest.raises(ValueError, match=r"integers in \[0, 6\), got 9"):
         tl.generate(model(), np.array([9]), 3)
+
+
+@pytest.mark.parametrize("sampling", [Sampling(0), Sampling(1.2, top_k=3), Sampling(max_repeat=2)])
+def test_a_stream_gives_what_generate_gives(sampling):
+    net, primer = model(), np.array([1, 2])
+    ids = list(islice(tl.stream(net, primer, sampling, seed=7), 15))
+    assert ids == tl.generate(net, primer, 15, sampling, seed=7).tolist()
+    assert all(type(token) is int for token in ids)
+
+
+def test_a_model_may_be_trained_while_a_stream_waits():
+    """Kernels keep packed weights while they are frozen: a stream must not freeze them."""
+    nets = [model(), model()]
+    waiting = tl.stream(nets[0], np.array([0]))
+    next(waiting)
+    for net in nets:
+        data = tl.Streams(tl.Tokens(np.arange(60) % 6, [0]), 2, 5)
+        tl.fit(net, data, 1, optimizer=tl.Adam(0.05), threads=1)
+    assert all((nets[0].params[path] == p).all() for path, p in nets[1].params.items())
+    assert 0 <= next(waiting) < 6
+
+
+def test_what_cannot_be_streamed():
+    with pytest.raises(ValueError, match="the primer is empty"):
+        next(tl.stream(model(), np.zeros(0, int)))

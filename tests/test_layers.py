@@ -22,6 +22,7 @@ from tinylstm.layers import (
     Dense,
     Dropout,
     Embedding,
+    LayerNormalization,
     OneHot,
     ScaledInteger,
     SimpleRNN,
@@ -69,6 +70,7 @@ MAKERS = {
     "TiedDense": lambda: TiedDense(embedding()),
     "Dropout": lambda: Dropout(0.5),
     "BatchNormalization": lambda: BatchNormalization(),
+    "LayerNormalization": lambda: LayerNormalization(),
 }
 
 
@@ -336,6 +338,96 @@ def test_recurrent_dropout_has_one_mask_for_the_sequence():
     np.testing.assert_allclose(y, naive.lstm(x, h, h, **layer.params, dropout=cache.dropout)[0])
 
 
+# ---------------------------------------------------------------------------------- masks
+
+LENGTHS = np.array([4, 1, 3])
+MASKS = {
+    "at the end": np.arange(4)[:, None] < LENGTHS,  # (T, B)
+    "at the start": np.arange(4)[:, None] >= 4 - LENGTHS,
+    "in the middle": np.arange(12).reshape(4, 3) % 4 != 1,
+}
+MASKED = {name: make for name, make in MAKERS.items() if make().uses_mask}
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+@pytest.mark.parametrize("make", MASKED.values(), ids=MASKED)
+def test_every_gradient_with_a_mask(make, mask):
+    for training in (True, False):
+        report = gradcheck(built(make()), numbers(4, 3, 3), training=training, mask=mask)
+        assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+@pytest.mark.parametrize("make", MASKED.values(), ids=MASKED)
+def test_a_padded_batch_is_its_sequences_one_by_one(make, mask):
+    """Outputs at the steps that count, final states, and every gradient."""
+    layer, x = built(make()), numbers(4, 3, 3)
+    state = tuple(a + 0.3 * numbers(*a.shape, seed=5) for a in layer.initial_state(3))
+    y, final, cache = layer.forward(x, state, None, mask)
+    dy, dfinal = numbers(*y.shape, seed=6), tuple(numbers(*a.shape, seed=7) for a in final)
+    if layer.return_sequences:
+        dy[~mask] = 0  # a masked output enters no loss
+    grads = {name: np.zeros_like(p) for name, p in layer.params.items()}
+    dx, dstate = layer.backward(dy, cache, grads, dfinal)
+    total = {name: np.zeros_like(p) for name, p in layer.params.items()}
+    for b in range(3):
+        on, one = mask[:, b], slice(b, b + 1)
+        alone, last, kept = layer.forward(x[on, one], tuple(a[one] for a in state))
+        part = (lambda a, on=on, one=one: a[on, one]) if layer.return_sequences else lambda a: a[one]
+        np.testing.assert_allclose(part(y), alone, rtol=1e-12)
+        for a, c in zip(final, last, strict=True):
+            np.testing.assert_allclose(a[one], c, rtol=1e-12)
+        dlast = tuple(a[one] for a in dfinal)
+        dalone, dfirst = layer.backward(part(dy), kept, total, dlast)
+        np.testing.assert_allclose(dx[on, one], dalone, rtol=1e-11, atol=1e-13)
+        assert not dx[~on, b].any()
+        for a, c in zip(dstate, dfirst, strict=True):
+            np.testing.assert_allclose(a[one], c, rtol=1e-11, atol=1e-13)
+    for name, gradient in total.items():
+        np.testing.assert_allclose(grads[name], gradient, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU, SimpleRNN])
+def test_the_last_output_is_that_of_the_last_step_that_counts(kind):
+    whole, last, x = built(kind(4, True)), built(kind(4)), numbers(4, 3, 3)
+    outputs, _, _ = whole.forward(x)
+    y, (h, *_), _ = last.forward(x, mask=MASKS["at the end"])
+    assert (y == outputs[LENGTHS - 1, np.arange(3)]).all() and (y == h).all()
+    held, _, _ = whole.forward(x, mask=MASKS["at the end"])
+    assert (held[-1] == y).all()  # a masked step repeats the output before it
+
+
+def test_bidirectional_reads_each_sequence_back_from_its_own_end():
+    layer, x = built(Bidirectional(SimpleRNN(4, True))), numbers(4, 3, 3)
+    back = built(SimpleRNN(4, True))
+    back.params = {n: layer.params[f"backward.{n}"] for n in back.params}
+    y, _, _ = layer.forward(x, mask=MASKS["at the end"])
+    for b, n in enumerate(LENGTHS):
+        alone, _, _ = back.forward(x[:n, b : b + 1][::-1])
+        np.testing.assert_allclose(y[:n, b, 4:], alone[::-1, 0], rtol=1e-12)
+
+
+def test_recurrent_dropout_goes_with_a_mask():
+    layer, x, mask = built(LSTM(8, True, recurrent_dropout=0.5)), numbers(4, 3, 3), MASKS["at the end"]
+    y, _, cache = layer.forward(x, None, np.random.default_rng(0), mask)
+    h = np.zeros((3, 8))
+    wanted = naive.lstm(x, h, h, **layer.params, dropout=cache.dropout, mask=mask)[0]
+    np.testing.assert_allclose(y, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("layer", [LSTM(2), GRU(2), Bidirectional(LSTM(2)), BatchNormalization()])
+def test_wrong_masks_are_named(layer):
+    layer, x = built(copy.deepcopy(layer)), numbers(4, 3, 3)
+    name = "bidirectional.forward" if isinstance(layer, Bidirectional) else type(layer).__name__
+    for mask, got in (
+        (np.ones((4, 3)), "float64 (4, 3)"),
+        (np.ones((3, 4), bool), "bool (3, 4)"),
+        ([[True] * 3] * 4, "'list'"),
+    ):
+        with pytest.raises(ValueError, match=says(f"{name} wants a mask of bool (4, 3), got {got}")):
+            layer.forward(x, mask=mask)
+
+
 # ------------------------------------------------------------------------ batch normalization
 
 
@@ -367,6 +459,40 @@ def test_batch_normalization_has_keras_defaults():
     assert BatchNormalization().config() == {"momentum": 0.99, "epsilon": 1e-3}
 
 
+def test_batch_normalization_leaves_padding_out():
+    mask, x = MASKS["in the middle"], 2 + 3 * numbers(4, 3, 3)
+    layer = built(BatchNormalization(momentum=0.0, epsilon=1e-12))
+    y, _, cache = layer.forward(x, None, np.random.default_rng(0), mask)
+    np.testing.assert_allclose(y[mask].mean(axis=0), 0, atol=1e-13)
+    np.testing.assert_allclose(y[mask].std(axis=0), 1, rtol=1e-9)
+    assert not y[~mask].any()
+    layer.update_statistics(cache)
+    np.testing.assert_allclose(layer.statistics["mean"], x[mask].mean(axis=0))
+    np.testing.assert_allclose(layer.statistics["variance"], x[mask].var(axis=0))
+    empty = np.zeros((4, 3), bool)  # a shard of padding alone
+    y, _, cache = layer.forward(x, None, np.random.default_rng(0), empty)
+    before = {name: a.copy() for name, a in layer.statistics.items()}
+    layer.update_statistics(cache)
+    assert all((layer.statistics[name] == a).all() for name, a in before.items())
+    grads = {name: np.zeros(3) for name in layer.params}
+    assert not y.any() and not layer.backward(x, cache, grads)[0].any()
+
+
+def test_layer_normalization_normalises_every_step_alone():
+    layer, x = built(LayerNormalization(1e-12), 50), 2 + 3 * numbers(4, 3, 50)
+    assert LayerNormalization().config() == {"epsilon": 1e-3}  # Keras's
+    assert layer.params["gamma"].tolist() == [1] * 50 and not layer.params["beta"].any()
+    y, state, _ = layer.forward(x, None, np.random.default_rng(0))
+    np.testing.assert_allclose(y.mean(axis=-1), 0, atol=1e-13)
+    np.testing.assert_allclose(y.std(axis=-1), 1, rtol=1e-9)
+    assert state == () and layer.statistics == {} and not layer.uses_mask
+    np.testing.assert_allclose(y, layer.forward(x)[0])  # the same in use
+    np.testing.assert_allclose(y[2, 1], layer.forward(x[2, 1:2])[0][0])  # (B, D) without time
+    single = built(LayerNormalization(), dtype=np.float32)
+    assert {a.dtype for a in single.params.values()} == {single.dtype} == {np.dtype(np.float32)}
+    assert single.forward(numbers(4, 2, 3, dtype=np.float32))[0].dtype == np.float32
+
+
 # --------------------------------------------------------------------------------- error messages
 
 RATE = "use a number in [0, 1)"
@@ -387,6 +513,10 @@ REFUSED_ARGUMENTS = [
     (
         lambda: BatchNormalization(epsilon=0),
         "BatchNormalization epsilon is 0: use a positive number",
+    ),
+    (
+        lambda: LayerNormalization(epsilon=-1),
+        "LayerNormalization epsilon is -1: use a positive number",
     ),
     (lambda: Activation("elu"), f"Activation activation is 'elu': use one of {NAMES}"),
     (lambda: Dense(2, "elu"), f"Dense activation is 'elu': use one of {NAMES}"),
@@ -417,7 +547,9 @@ REFUSED_ARGUMENTS = [
             lambda layer=layer: built(layer, None),
             f"{type(layer).__name__} does not know its input size: Sequential(..., input_size=D)",
         )
-        for layer in (LSTM(2), Dense(2), BatchNormalization(), TiedDense(embedding()))
+        for layer in (
+            LSTM(2), Dense(2), BatchNormalization(), LayerNormalization(), TiedDense(embedding())
+        )
     ),
 ]
 
@@ -450,6 +582,8 @@ REFUSED_INPUTS = [
      "layer before it, or transpose"),
     (BatchNormalization(), X.T, "BatchNormalization wants a float array (..., 3), "
      "got float64 (3, 2, 4): check the layer before it, or transpose"),
+    (LayerNormalization(), X[..., :2], "LayerNormalization wants a float array (..., 3), "
+     "got float64 (4, 2, 2): check the layer before it, or transpose"),
     (TiedDense(embedding()), X.T, "TiedDense wants a float array (..., 3), got float64 (3, 2, 4): "
      "check the layer before it, or transpose"),
     (Dropout(0.5), X > 0, "Dropout wants a float array (..., features), got bool (4, 2, 3): use "

@@ -6,7 +6,16 @@ import naive
 import numpy as np
 import pytest
 
-from tinylstm.losses import BinaryCrossentropy, CategoricalCrossentropy, NotFiniteError
+from tinylstm.layers.dense import softmax
+from tinylstm.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    NotFiniteError,
+    kept,
+    placed,
+)
 
 
 def numbers(*shape, seed=0):
@@ -100,13 +109,86 @@ def test_binary_of_huge_logits_is_finite():
     assert criterion.forward(np.zeros(1), np.zeros(1))[0] == np.log(2)
 
 
+@pytest.mark.parametrize("kind", [MeanSquaredError, MeanAbsoluteError])
+@pytest.mark.parametrize("count", [None, 5])
+def test_errors(kind, count):
+    criterion, y, targets = kind(), numbers(3, 4), numbers(3, 4, seed=1)
+    loss, cache = criterion.forward(y, targets, count)
+    sizes = [abs(a - b) ** (2 if kind is MeanSquaredError else 1)
+             for a, b in zip(y.ravel(), targets.ravel(), strict=True)]  # fmt: skip
+    close(loss, sum(sizes) / (count or 12))
+    close(criterion.backward(cache), derivative(criterion, y, targets, count))
+    assert criterion.count(targets) == 12
+    one, _ = criterion.forward(y[:, :1], targets[:, 0])  # targets (...) where V = 1
+    close(one, criterion.forward(y[:, :1], targets[:, :1])[0])
+    same, cache = criterion.forward(y, y)
+    assert same == 0 and not criterion.backward(cache).any()
+    with pytest.raises(ValueError, match=r"targets \(3,\) do not fit outputs \(3, 4\): reshape"):
+        criterion.forward(y, targets[:, 0])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+@pytest.mark.parametrize("from_logits", [True, False])
+@pytest.mark.parametrize("weights", [None, {0: 2.0, 3: 0.0, 9: 5.0}])
+def test_class_weights_and_probabilities(smoothing, from_logits, weights):
+    criterion, logits = CategoricalCrossentropy(smoothing, from_logits, weights), numbers(3, 2, 4)
+    y = logits if from_logits else 3 * softmax(logits)  # only the ratios matter, as in Keras
+    loss, cache = criterion.forward(y, TARGETS)
+    slow = [
+        (weights or {}).get(int(k), 1.0) * naive.cross_entropy(row[None], [k], smoothing)
+        for row, k in zip(logits.reshape(-1, 4), TARGETS.ravel(), strict=True)
+        if k >= 0
+    ]
+    close(loss, sum(slow) / 4)  # divided by the number of targets, whatever they weigh
+    np.testing.assert_allclose(
+        criterion.backward(cache), derivative(criterion, y, TARGETS), rtol=1e-12, atol=1e-15
+    )
+    assert not criterion.backward(cache)[TARGETS < 0].any()
+    assert criterion.count(TARGETS) == 4
+    single, cache = criterion.forward(y.astype(np.float32), TARGETS)
+    assert criterion.backward(cache).dtype == np.float32
+
+
+def test_probabilities_of_zero_are_finite():
+    criterion = CategoricalCrossentropy(from_logits=False)
+    loss, cache = criterion.forward(np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0, 0]))
+    np.testing.assert_allclose(loss, -np.log(1e-7) / 2, rtol=1e-6)
+    assert np.isfinite(criterion.backward(cache)).all()
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", "tanh", None])
+def test_an_activation_that_the_loss_applies_itself_is_refused(activation):
+    refused = {"softmax": CategoricalCrossentropy(), "sigmoid": BinaryCrossentropy()}
+    losses = [CategoricalCrossentropy(), BinaryCrossentropy(), MeanSquaredError()]
+    for loss in [*losses, CategoricalCrossentropy(from_logits=False)]:
+        if type(loss) is type(refused.get(activation)) and loss.takes_logits:
+            with pytest.raises(ValueError, match=f"applies the {activation} itself"):
+                loss.check_activation(activation)
+        else:
+            loss.check_activation(activation)
+
+
+def test_what_a_mask_leaves_in_and_where_its_gradient_belongs():
+    y, targets, mask = numbers(3, 2, 4), TARGETS, np.array([[1, 0], [0, 1], [1, 1]], bool)
+    outputs, chosen = kept(y, targets, mask)
+    assert outputs.shape == (4, 4) and chosen.tolist() == [2, 3, -1, 1]
+    dy = placed(outputs, y, mask)
+    assert (dy[mask] == y[mask]).all() and not dy[~mask].any() and dy.shape == y.shape
+    assert kept(y, targets, None) == (y, targets) and placed(y, y, None) is y
+
+
 WANTS = "a loss wants outputs (..., V), floats and at least one, got"
 REFUSED = [
     (lambda: CategoricalCrossentropy(1), "label_smoothing is 1: use a number in [0, 1)"),
     (lambda: CategoricalCrossentropy(-0.1), "label_smoothing is -0.1: use a number in [0, 1)"),
     *(
+        (lambda w=weights: CategoricalCrossentropy(class_weight=w),
+         f"class_weight is {weights}: use {{class number: weight}}")
+        for weights in ({-1: 1.0}, {0: -1.0}, {0: np.nan})
+    ),
+    *(
         (lambda c=criterion, x=logits: c.forward(x, np.zeros(1, int)), f"{WANTS} {got}")
-        for criterion in (CategoricalCrossentropy(), BinaryCrossentropy())
+        for criterion in (CategoricalCrossentropy(), BinaryCrossentropy(), MeanSquaredError())
         for logits, got in (
             ([1.0], "<class 'list'>"),
             (np.array([1]), "int64 (1,)"),

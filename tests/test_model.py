@@ -18,6 +18,7 @@ from tinylstm.layers import (
     Dense,
     Dropout,
     Embedding,
+    LayerNormalization,
     OneHot,
     ScaledInteger,
     SimpleRNN,
@@ -131,6 +132,81 @@ def test_predict_is_batch_first():
     assert last.predict(np.swapaxes(X, 0, 1)).shape == (2, 3)
 
 
+RAGGED = [np.random.default_rng(n).standard_normal((n, 2)) for n in (3, 1, 4)]
+
+
+@pytest.mark.parametrize("return_sequences", [True, False])
+@pytest.mark.parametrize("batch_size", [1, 2, 99])
+def test_predict_takes_sequences_of_different_lengths(return_sequences, batch_size):
+    layers = [Bidirectional(LSTM(4, True)), GRU(3, return_sequences), LayerNormalization(), Dense(3)]
+    model = Sequential(layers, 2, dtype=np.float64)
+    y = model.predict(RAGGED, batch_size=batch_size)
+    assert y.shape == ((3, 4, 3) if return_sequences else (3, 3))
+    x = np.full((3, 4, 2), 7.0)
+    for i, row in enumerate(RAGGED):
+        alone = model.predict(row[None])[0]
+        np.testing.assert_allclose(y[i, : len(row)] if return_sequences else y[i], alone, rtol=1e-12)
+        x[i, : len(row)] = row
+    padded = model.predict(x, lengths=[3, 1, 4], batch_size=batch_size)
+    counts = np.arange(4) < np.array([3, 1, 4])[:, None] if return_sequences else slice(None)
+    np.testing.assert_allclose(padded[counts], y[counts], rtol=1e-12)
+    with pytest.raises(ValueError, match="x is a list, whose arrays have their own lengths"):
+        model.predict(RAGGED, lengths=[3, 1, 4])
+
+
+def test_predict_takes_ids_of_different_lengths():
+    model = Sequential([Embedding(5, 3), LSTM(4), Dense(2)])
+    y = model.predict([[1, 2, 3], [4]])
+    assert y.shape == (2, 2) and y.dtype == np.float32
+    np.testing.assert_allclose(y[1], model.predict(np.array([[4]]))[0], rtol=1e-6)
+
+
+def test_evaluate_is_measure_on_batch_first_arrays_in_the_models_precision():
+    model, classes = Sequential([LSTM(4), Dense(3)], 2, dtype=np.float64), np.array([0, 2, 1])
+    found = model.evaluate(RAGGED, classes, metrics=["accuracy", "perplexity"])
+    data = tl.Arrays(RAGGED, classes, shuffle=False, dtype=np.float64)
+    assert found == tl.measure(model, data, metrics=["accuracy", "perplexity"])
+    loss, _ = CategoricalCrossentropy().forward(model.predict(RAGGED), classes)
+    assert found["loss"] == pytest.approx(float(loss), rel=1e-14)
+    error = model.evaluate(np.ones((3, 4, 2)), np.ones((3, 3)), tl.MeanSquaredError(), batch_size=2)
+    assert list(error) == ["loss"]
+
+
+def test_a_mask_reaches_the_layers_that_use_it_up_to_the_one_that_ends_time():
+    seen = []
+
+    class Spy(Layer):
+        uses_mask = True
+
+        def forward(self, x, state=None, rng=None, mask="none"):
+            seen.append(mask)
+            return x, (), None
+
+    model = Sequential([Spy(), LSTM(3, True), Dropout(0.5), Spy(), LSTM(2), Spy()], 2)
+    x, mask = X.astype(np.float32), np.array([[True, True]] * 3 + [[True, False]])
+    model.forward(x, mask=mask)
+    assert seen[0] is mask and seen[1] is mask and seen[2] == "none"
+    assert not model.return_sequences and plain().return_sequences
+    seen.clear()
+    model.forward(x)
+    assert seen == ["none"] * 3
+    with pytest.raises(ValueError, match=says("lstm_1 wants a mask of bool (4, 2), got bool (2, 4)")):
+        plain().forward(X, mask=mask.T)
+
+
+@pytest.mark.parametrize("return_sequences", [True, False])
+def test_the_whole_net_with_its_loss_and_a_mask(return_sequences):
+    mask = np.array([[False, True], [True, True], [True, False], [True, False]])
+    layers = [Embedding(6, 3), LSTM(4, True), BatchNormalization(0.5), LayerNormalization()]
+    layers += [Bidirectional(GRU(3, return_sequences)), Dense(6)]
+    model = Sequential(layers, dtype=np.float64)
+    targets = (IDS + 1) % 6 if return_sequences else np.array([2, 5])
+    report = gradcheck(model, IDS, targets, CategoricalCrossentropy(), mask=mask)
+    assert report.ok and len(report.rows) == 22, str(report)
+    series = gradcheck(plain(), X, X.sum(-1, keepdims=True) + np.zeros(5), tl.MeanSquaredError(), mask=mask)
+    assert series.ok, str(series)
+
+
 def test_summary():
     lines = tied().summary().splitlines()
     assert lines == [
@@ -153,6 +229,7 @@ EVERY = [
     Bidirectional(SimpleRNN(2, return_sequences=True)),
     Activation("relu"),
     BatchNormalization(0.9, 0.01),
+    LayerNormalization(0.01),
     GRU(3, return_sequences=True),
     LSTM(3, forget_bias=2.0, recurrent_dropout=0.5),
     Dense(4),

@@ -11,13 +11,14 @@ from tinylstm.backend import set_backend
 from tinylstm.optimizers import (
     SGD,
     Adam,
+    AdamW,
     Optimizer,
     RMSprop,
     clip_by_global_norm,
     global_norm,
 )
 
-OPTIMIZERS = {kind.__name__: kind for kind in (SGD, RMSprop, Adam)}
+OPTIMIZERS = {kind.__name__: kind for kind in (SGD, RMSprop, Adam, AdamW)}
 
 GRADIENTS = [0.3, -1.2, 0.7, 0.7, 2.5, -0.1]
 
@@ -54,6 +55,10 @@ def backend(request):
         (Adam(0.1), naive.adam, (0.1, 0.9, 0.999, 1e-7)),
         (Adam(), naive.adam, (0.001, 0.9, 0.999, 1e-7)),
         (Adam(0.1, 0.7, 0.8, 0.1), naive.adam, (0.1, 0.7, 0.8, 0.1)),
+        (AdamW(0.1, 0.0), naive.adam, (0.1, 0.9, 0.999, 1e-7)),
+        (AdamW(0.1, 0.3), naive.adam, (0.1, 0.9, 0.999, 1e-7, 0.3)),
+        (AdamW(), naive.adam, (0.001, 0.9, 0.999, 1e-7, 0.004)),
+        (AdamW(0.1, 0.3, beta_1=0.7, epsilon=0.1), naive.adam, (0.1, 0.7, 0.999, 0.1, 0.3)),
     ],
 )
 def test_the_formula_step_by_step(optimizer, formula, arguments):
@@ -69,6 +74,7 @@ def test_defaults_are_keras():
     assert Adam().config() == {
         "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, **ema,
     }  # fmt: skip
+    assert AdamW().config() == {**Adam().config(), "weight_decay": 0.004}
     assert repr(SGD()) == "SGD(learning_rate=0.01, momentum=0.0, ema_momentum=None)"
 
 
@@ -168,6 +174,10 @@ REFUSED = [
          "use a positive number")
         for limit in (0, -1, np.nan)
     ),
+    *(
+        (lambda v=decay: AdamW(weight_decay=v), f"weight_decay is {decay}: use 0 or a positive number")
+        for decay in (-0.1, np.nan, np.inf)
+    ),
     (
         lambda: SGD().update({"b": np.ones(1), "a": np.ones(1)}, {"c": np.ones(1)}),
         "parameters and gradients differ in ['a', 'b', 'c']: use zero_grads()",
@@ -200,3 +210,13 @@ def test_averages_without_momentum_are_the_weights():
     for _ in range(3):
         optimizer.update(p, {"w": np.ones(2)})
     assert optimizer.averages["w"].tolist() == p["w"].tolist() == [-0.5, -0.5]
+
+
+def test_weight_decay_is_apart_from_the_gradient():
+    """A parameter without gradient shrinks; L2 in Adam would be divided by its own size."""
+    optimizer, p = AdamW(0.1, weight_decay=0.5), {"w": np.array([2.0, -4.0])}
+    optimizer.update(p, {"w": np.zeros(2)})
+    np.testing.assert_allclose(p["w"], [1.9, -3.8])
+    optimizer.learning_rate = 0.2
+    optimizer.update(p, {"w": np.zeros(2)})
+    np.testing.assert_allclose(p["w"], [1.71, -3.42])

@@ -5,9 +5,23 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from tinylstm.data import Batch
-from tinylstm.layers import LSTM, BatchNormalization, Dense, Dropout, Embedding
+from tinylstm.layers import (
+    GRU,
+    LSTM,
+    BatchNormalization,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+)
 from tinylstm.layers.base import Layer
-from tinylstm.losses import BinaryCrossentropy, CategoricalCrossentropy, NotFiniteError
+from tinylstm.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    MeanSquaredError,
+    NotFiniteError,
+)
+from tinylstm.metrics import metrics_from
 from tinylstm.model import Sequential
 from tinylstm.parallel import Shards, usable_cores
 
@@ -151,3 +165,105 @@ def test_each_keeps_the_order_and_waits_for_all():
         with pytest.raises(ValueError, match="the first"):
             shards.each(work, range(6))
         assert sorted(done) == [1, 2, 4, 5]
+
+
+# ------------------------------------------------------------------------------------ masks
+
+LENGTHS = np.array([4, 1, 3, 2, 4])
+MASK = np.arange(4)[:, None] < LENGTHS  # (T, B)
+
+
+def masked_case(return_sequences=True, seed=0):
+    layers = [Embedding(7, 5), Bidirectional(LSTM(4, True)), GRU(3, return_sequences), Dense(7)]
+    batch = batch_of(seed=seed)
+    targets = batch.targets if return_sequences else np.abs(batch.targets[0])
+    tokens = int((targets[MASK] >= 0).sum()) if return_sequences else 5
+    batch = batch._replace(targets=targets, tokens=tokens, mask=MASK)
+    return Sequential(layers, dtype=np.float64), batch
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("return_sequences", [True, False])
+def test_a_masked_batch_is_its_sequences_one_by_one(return_sequences, threads):
+    model, batch = masked_case(return_sequences)
+    metrics = metrics_from(["accuracy"])
+    with Shards(model, CategoricalCrossentropy(), threads, metrics) as shards:
+        value, states, grads = shards.gradients(batch)
+        grads = {path: g.copy() for path, g in grads.items()}
+        measured, count = shards.measured["accuracy"], shards.count(batch)
+        assert shards.evaluate(batch, None)[0] == pytest.approx(value, rel=1e-12)
+        assert shards.measured["accuracy"] == measured
+    total, wanted, right = 0.0, model.zero_grads(), 0
+    for b, n in enumerate(LENGTHS):
+        y, final, caches = model.forward(batch.x[:n, b : b + 1])
+        targets = batch.targets[:n, b : b + 1] if return_sequences else batch.targets[b : b + 1]
+        loss, cache = CategoricalCrossentropy().forward(y, targets, count)
+        model.backward(CategoricalCrossentropy().backward(cache), caches, wanted)
+        total += loss
+        right += int(((y.argmax(-1) == targets) & (targets >= 0)).sum())
+        for ours, theirs in zip(states, final, strict=True):
+            for a, c in zip(ours, theirs, strict=True):
+                np.testing.assert_allclose(a[b], c[0], rtol=1e-12)
+    assert count == batch.tokens and measured == (right, count)
+    assert value == pytest.approx(total, rel=1e-12)
+    for path, gradient in wanted.items():
+        np.testing.assert_allclose(grads[path], gradient, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("padded", [slice(0, 2), slice(3, None)])
+def test_a_shard_whose_steps_are_all_masked_adds_nothing(padded):
+    model, batch = masked_case()
+    mask = MASK.copy()
+    mask[:, padded] = False
+    batch = batch._replace(mask=mask)
+    with Shards(model, CategoricalCrossentropy(), 5, metrics_from("accuracy")) as shards:
+        value, _, grads = shards.gradients(batch)
+        measured, grads = shards.measured["accuracy"], {k: g.copy() for k, g in grads.items()}
+    keep = mask.any(axis=0)
+    small = batch._replace(x=batch.x[:, keep], targets=batch.targets[:, keep], mask=mask[:, keep])
+    with Shards(model, CategoricalCrossentropy(), 1, metrics_from("accuracy")) as shards:
+        assert shards.gradients(small)[0] == pytest.approx(value, rel=1e-12)
+        assert shards.measured["accuracy"] == measured
+        for path, gradient in shards.grads[0].items():
+            np.testing.assert_allclose(grads[path], gradient, rtol=1e-10, atol=1e-14)
+
+
+def test_errors_are_means_over_the_steps_that_count():
+    model = Sequential([LSTM(4, True), Dense(3)], 2, dtype=np.float64)
+    x, y = np.random.default_rng(0).standard_normal((2, 4, 5, 3))
+    batch = Batch(x[..., :2], y, np.ones(5, bool), int(MASK.sum()), MASK)
+    outputs, _, _ = model.forward(x[..., :2], mask=MASK)
+    for threads in (1, 3):
+        value, _, grads = results(model, batch, threads, MeanSquaredError())
+        assert value == pytest.approx(((outputs - y)[MASK] ** 2).mean(), rel=1e-12)
+        np.testing.assert_allclose(
+            grads["dense_1.b"], (2 * (outputs - y)[MASK]).sum(axis=0) / (3 * MASK.sum()), rtol=1e-12
+        )
+
+
+def test_batches_add_up_as_one():
+    """Gradients of several batches with one count, dropout apart, are those of one big batch."""
+    model = model_of(Dense(7))
+    first, second = batch_of(seed=1), batch_of(B=3, seed=2)
+    both = Batch(
+        np.concatenate([first.x, second.x], axis=1),
+        np.concatenate([first.targets, second.targets], axis=1), np.ones(8, bool), 0,
+    )  # fmt: skip
+    for threads in (1, 2, 4):
+        with Shards(model, CategoricalCrossentropy(), threads) as shards:
+            count = shards.count(first) + shards.count(second)
+            value = shards.gradients(first, None, None, count, 0)[0]
+            more, _, grads = shards.gradients(second, None, None, count, 1)
+            grads = {path: g.copy() for path, g in grads.items()}
+            whole, _, wanted = shards.gradients(both)
+            assert count == shards.count(both) and value + more == pytest.approx(whole, rel=1e-12)
+            for path, gradient in wanted.items():
+                np.testing.assert_allclose(grads[path], gradient, rtol=1e-10, atol=1e-14)
+
+
+def test_the_same_bits_for_padding_of_any_content():
+    model, batch = masked_case()
+    other = batch._replace(x=np.where(MASK, batch.x, 6), targets=np.where(MASK, batch.targets, 2))
+    first, second = results(model, batch, 2), results(model, other, 2)
+    assert first[0] == second[0]
+    assert all(np.array_equal(first[2][path], g) for path, g in second[2].items())

@@ -190,3 +190,191 @@ def test_an_epoch_that_stops_early_is_the_last():
             run.stop = len(run.history) == 2
 
     assert len(tl.fit(small(), tl.Streams(pattern(), 4, 10), 9, callbacks=[Stop()])) == 2
+
+
+# ------------------------------------------------------------- arrays, metrics, accumulation
+
+RNG = np.random.default_rng(0)
+RAGGED = [RNG.standard_normal((n, 2)) for n in (5, 2, 3, 5, 1, 4, 2, 3)]
+CLASSES = np.array([0, 1, 1, 0, 0, 1, 1, 1])
+
+
+def classifier(**options):
+    return tl.Sequential([tl.LSTM(6), tl.Dense(2)], 2, seed=1, dtype=np.float64, **options)
+
+
+def test_arrays_are_fitted_and_the_history_has_the_metrics():
+    model, x = classifier(), [row + 2 * (k - 0.5) for row, k in zip(RAGGED, CLASSES, strict=True)]
+    history = tl.fit(
+        model, (x, CLASSES), 40, (x, CLASSES), tl.Adam(0.05), metrics=["accuracy"], batch_size=3
+    )
+    assert set(history[0]) >= {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert history[0]["accuracy"] <= history[-1]["accuracy"] == history[-1]["val_accuracy"] == 1
+    assert model.evaluate(x, CLASSES, metrics="accuracy")["accuracy"] == 1
+    assert (model.predict(x).argmax(1) == CLASSES).all()
+
+
+def test_a_tuple_is_arrays():
+    found = []
+    for data in (
+        (RAGGED, CLASSES), tl.Arrays(RAGGED, CLASSES, 3, seed=4, dtype=np.float64)
+    ):  # fmt: skip
+        model = classifier()
+        history = tl.fit(model, data, 2, seed=4, batch_size=3, threads=2)
+        found.append((resumed.digest(model), [entry["loss"] for entry in history]))
+    assert found[0] == found[1]
+
+
+def test_validation_split_holds_the_last_sequences_out():
+    model, other = classifier(), classifier()
+    history = tl.fit(model, (RAGGED, CLASSES), 2, validation_split=0.25, threads=1)
+    split = tl.fit(
+        other, (RAGGED[:6], CLASSES[:6]), 2, (RAGGED[6:], CLASSES[6:]), threads=1, seed=0
+    )
+    assert [e["val_loss"] for e in history] == pytest.approx([e["val_loss"] for e in split])
+    assert tl.evaluate(model, tl.Arrays(RAGGED[6:], CLASSES[6:], dtype=np.float64)) == pytest.approx(
+        history[-1]["val_loss"]
+    )
+    data = tl.Arrays(RAGGED, CLASSES)
+    for wrong in ({"validation": data}, {"data": tl.Streams(pattern(), 4, 10)}):
+        options = {"data": data, "validation_split": 0.5, **wrong}
+        with pytest.raises(ValueError, match="validation_split needs arrays, and no validation"):
+            tl.fit(model, epochs=1, **options)
+
+
+@pytest.mark.parametrize("k", [2, 3, 8])
+def test_accumulated_batches_are_one_batch(k):
+    """Weights, losses, metrics and norms are those of batches k times the size."""
+    found = []
+    for size, accumulate in ((1, k), (k, 1)):
+        model = classifier()
+        data = tl.Arrays(RAGGED, CLASSES, size, shuffle=False, dtype=np.float64)
+        history = tl.fit(
+            model, data, 3, optimizer=tl.Adam(0.02), accumulate=accumulate, threads=1,
+            metrics=["accuracy", "perplexity"], penalty=L2(0.01),
+        )  # fmt: skip
+        found.append((model, history))
+    (model, history), (other, wanted) = found
+    for path, array in other.params.items():
+        np.testing.assert_allclose(model.params[path], array, rtol=1e-7, atol=1e-10)
+    for ours, theirs in zip(history, wanted, strict=True):
+        for name in ("loss", "accuracy", "perplexity", "norm"):
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-7), name
+
+
+def test_accumulated_steps_of_streams_carry_the_state():
+    """Batches of 5 steps, four at a time: the loss of each epoch's first update is that of 20."""
+    losses = []
+    for steps, accumulate in ((5, 4), (20, 1)):
+        class First(tl.Callback):
+            def on_batch_end(self, run, loss, found=losses):
+                if run.step == 1:
+                    found.append((loss, len(found)))
+
+        data = tl.Streams(pattern(121), 3, steps, shuffle=False)
+        tl.fit(small(dtype=np.float64), data, 1, accumulate=accumulate, callbacks=[First()])
+    assert losses[0][0] == pytest.approx(losses[1][0], rel=1e-12)
+
+
+def test_a_batch_without_targets_adds_nothing_to_an_accumulated_step():
+    x = [RAGGED[0], RAGGED[3]]
+    y = [np.array([0, 1, 1, 0, 1]), np.full(5, -1)]
+    found = []
+    for size, accumulate in ((1, 2), (2, 1)):
+        model = tl.Sequential([tl.LSTM(3, True), tl.Dense(2)], 2, seed=1, dtype=np.float64)
+        data = tl.Arrays(x, y, size, shuffle=False, dtype=np.float64)
+        history = tl.fit(model, data, 1, optimizer=tl.SGD(0.5), accumulate=accumulate, threads=1)
+        found.append((model.params["dense_1.b"], history[0]["loss"]))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-9)
+    assert found[0][1] == pytest.approx(found[1][1], rel=1e-12)
+
+
+@pytest.mark.parametrize("moment", [2, 4, 5])  # in an epoch, at its end, in the next one
+def test_a_run_with_metrics_and_accumulation_goes_on_to_the_same_bits(tmp_path, moment):
+    path = tmp_path / "model.npz"
+
+    def run(*callbacks, **options):
+        model = tl.Sequential([tl.LSTM(6), tl.Dropout(0.3), tl.Dense(2)], 2, seed=1)
+        keep = tl.ModelCheckpoint(path, "val_accuracy", every=0)
+        history = tl.fit(
+            model, (RAGGED, CLASSES), 3, validation_split=0.25, batch_size=1, accumulate=2,
+            metrics=["accuracy", "perplexity"], optimizer=tl.AdamW(0.02), threads=2,
+            callbacks=[keep, *callbacks], **options,
+        )  # fmt: skip
+        kept = [{k: v for k, v in entry.items() if "second" not in k} for entry in history]
+        return resumed.digest(model), kept
+
+    class Stop(tl.Callback):
+        def on_batch_end(self, run, loss):
+            if run.step == moment:
+                raise KeyboardInterrupt
+
+    whole = run()
+    assert {"accuracy", "val_perplexity"} <= set(whole[1][0])
+    path.unlink()
+    with pytest.raises(KeyboardInterrupt):
+        run(Stop())
+    assert run(resume=path) == whole
+    for other in ({"metrics": ["accuracy"]}, {"accumulate": 4}):
+        model = tl.Sequential([tl.LSTM(6), tl.Dropout(0.3), tl.Dense(2)], 2, seed=1)
+        options = {"metrics": ["accuracy", "perplexity"], "accumulate": 2, **other}
+        with pytest.raises(ValueError, match=f"another run.*{next(iter(other))} was"):
+            tl.fit(model, (RAGGED, CLASSES), 3, validation_split=0.25, resume=path, **options)
+
+
+def test_the_best_accuracy_is_the_highest():
+    class Score(tl.Metric):
+        """A metric with the values of a list, one an epoch."""
+
+        def __init__(self, values, higher):
+            self.name, self.values, self.higher_is_better = "score", iter(values), higher
+
+        def count(self, targets):
+            return 1
+
+        def total(self, y, targets):
+            return next(self.values)
+
+    for higher, epochs in ((True, 4), (False, 3)):
+        score = Score([0.5, 0.9, 0.6, 0.7, 0.8], higher)
+        stop = tl.EarlyStopping("score", patience=2)
+        data = tl.Arrays(RAGGED, CLASSES, 8)
+        history = tl.fit(classifier(), data, 5, metrics=[score], callbacks=[stop], threads=1)
+        assert len(history) == epochs
+
+
+def test_class_weights_and_errors_are_trained_too():
+    x = np.zeros((8, 3, 2))  # nothing to tell them apart: only the weights decide
+    loss = tl.CategoricalCrossentropy(class_weight={0: 10.0})
+    model = classifier()
+    tl.fit(model, (x, CLASSES), 60, optimizer=tl.Adam(0.05), loss=loss)
+    assert (model.predict(x).argmax(1) == 0).all() and (CLASSES == 0).mean() < 0.5
+    series = tl.Sequential([tl.LSTM(4, True), tl.Dense(1)], 2)
+    y = [row.sum(axis=1) for row in RAGGED]
+    history = tl.fit(
+        series, (RAGGED, y), 80, optimizer=tl.Adam(0.05), loss=tl.MeanSquaredError(), metrics="mae"
+    )
+    assert history[-1]["loss"] < 0.1 * history[0]["loss"]
+    assert history[-1]["mean_absolute_error"] < history[0]["mean_absolute_error"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"accumulate": 0}, "accumulate is 0: use at least 1"),
+        ({"validation_split": 1.5}, "validation_split is 1.5, of 8 sequences: one part is empty"),
+        ({"metrics": ["f1"]}, "metric is 'f1': use one of"),
+        ({"batch_size": 0}, "batch_size is 0: use at least 1"),
+    ],
+)
+def test_what_fit_refuses(options, message):
+    with pytest.raises(ValueError, match=message):
+        tl.fit(classifier(), (RAGGED, CLASSES), 1, **options)
+
+
+def test_a_softmax_before_a_loss_that_has_one_is_refused_before_training():
+    for last in ([tl.Dense(2, "softmax")], [tl.Dense(2), tl.Activation("softmax")]):
+        model = tl.Sequential([tl.LSTM(3), *last], 2)
+        with pytest.raises(ValueError, match="model ends in softmax: remove it there, or use"):
+            tl.fit(model, (RAGGED, CLASSES), 1)
+        tl.fit(model, (RAGGED, CLASSES), 1, loss=tl.CategoricalCrossentropy(from_logits=False))
