@@ -15,12 +15,18 @@ from tinylstm.layers import (
     Dense,
     Dropout,
     Embedding,
+    LayerNormalization,
     OneHot,
     ScaledInteger,
     SimpleRNN,
     TiedDense,
 )
-from tinylstm.losses import BinaryCrossentropy, CategoricalCrossentropy
+from tinylstm.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
 from tinylstm.model import Sequential
 
 sizes = st.integers(1, 4)
@@ -41,9 +47,12 @@ class Case:
     targets: np.ndarray | None
     loss: Any
     seed: int
+    mask: np.ndarray | None = None
 
     def __repr__(self) -> str:
-        return f"{self.net.layers} x {self.x.dtype} {self.x.shape}, {self.loss}, seed {self.seed}"
+        mask = "" if self.mask is None else f", mask {self.mask.astype(int).tolist()}"
+        x = f"{self.x.dtype} {self.x.shape}"
+        return f"{self.net.layers} x {x}, {self.loss}, seed {self.seed}{mask}"
 
 
 lstms = st.builds(
@@ -63,6 +72,7 @@ stepwise = st.one_of(  # layers that treat steps separately, (T, B, features) to
     st.builds(Activation, activations),
     st.builds(Dropout, rates),
     st.builds(BatchNormalization, st.sampled_from([0.0, 0.9]), st.sampled_from([1e-3, 0.1])),
+    st.builds(LayerNormalization, st.sampled_from([1e-3, 0.1])),
 )
 hidden = st.one_of(recurrents, stepwise, st.builds(Bidirectional, recurrents))
 
@@ -105,21 +115,42 @@ def inputs(draw, net, kind=None):
 
 
 @st.composite
+def masks(draw, x):
+    """A mask (T, B) for x (T, B, ...), which leaves a step of every sequence in; sometimes None."""
+    T, B = x.shape[:2]
+    kind = draw(st.sampled_from(["none", "end", "start", "anywhere"]))
+    if kind == "none":
+        return None
+    rng = np.random.default_rng(draw(seeds))
+    lengths, mask = rng.integers(1, T + 1, B), rng.random((T, B)) < 0.6
+    if kind != "anywhere":
+        mask = np.arange(T)[:, None] < lengths
+    mask[0] |= ~mask.any(axis=0)
+    return np.ascontiguousarray(mask[::-1]) if kind == "start" else mask
+
+
+@st.composite
 def cases(draw, dtype=np.float64, **options):
     """A net, a batch and perhaps a loss with its targets."""
     net = draw(nets(dtype, **options))
     x, seed = draw(inputs(net)), draw(seeds)
+    mask = draw(masks(x))
     rng, y = np.random.default_rng(seed), net.forward(x)[0]
-    kind = draw(st.sampled_from(["none", "categorical", "smoothed", "one-hot", "binary"]))
+    kinds = ["none", "categorical", "smoothed", "weighted", "one-hot", "binary", "squared"]
+    kind = draw(st.sampled_from([*kinds, "absolute"]))
     targets = rng.integers(-1, y.shape[-1], size=y.shape[:-1])
     if kind == "none":
-        return Case(net, x, None, None, seed)
+        return Case(net, x, None, None, seed, mask)
     if kind == "binary":
-        return Case(net, x, rng.random(y.shape).round(1), BinaryCrossentropy(), seed)
+        return Case(net, x, rng.random(y.shape).round(1), BinaryCrossentropy(), seed, mask)
+    if kind in ("squared", "absolute"):
+        loss = MeanSquaredError() if kind == "squared" else MeanAbsoluteError()
+        return Case(net, x, rng.standard_normal(y.shape), loss, seed, mask)
     if kind == "one-hot":
         targets = np.eye(y.shape[-1])[np.maximum(targets, 0)]
-    loss = CategoricalCrossentropy(0.2 if kind == "smoothed" else 0.0)
-    return Case(net, x, targets, loss, seed)
+    weights = {0: 0.5, 2: 3.0} if kind == "weighted" else None
+    loss = CategoricalCrossentropy(0.2 if kind == "smoothed" else 0.0, class_weight=weights)
+    return Case(net, x, targets, loss, seed, mask)
 
 
 def random_states(net, batch, rng):

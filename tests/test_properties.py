@@ -40,7 +40,8 @@ def test_every_gradient(case, training):
     """Parameters, inputs and initial states; gradients flow into outputs and final states."""
     if not list(case.net.params) and case.x.dtype.kind != "f":
         return  # nothing to check: no parameters, and the input is ids
-    report = gradcheck(case.net, case.x, case.targets, case.loss, seed=case.seed, training=training)
+    options = {"seed": case.seed, "training": training, "mask": case.mask}
+    report = gradcheck(case.net, case.x, case.targets, case.loss, **options)
     target(report.error, label="largest relative error")  # Hypothesis maximises it
     assert report.ok, str(report)
 
@@ -52,8 +53,9 @@ def test_the_other_methods_agree(case, method):
     if not list(case.net.params) and case.x.dtype.kind != "f":
         return
     report = gradcheck(
-        case.net, case.x, case.targets, case.loss, seed=case.seed, method=method, tolerance=1e-4
-    )
+        case.net, case.x, case.targets, case.loss, seed=case.seed, method=method, tolerance=1e-4,
+        mask=case.mask,
+    )  # fmt: skip
     assert report.ok, str(report)
 
 
@@ -126,7 +128,7 @@ def test_sequences_of_a_batch_do_not_meet(net, data):
 def test_backward_twice_is_twice_and_arguments_are_left_alone(case, seed):
     net, x, rng = case.net, case.x, np.random.default_rng(seed)
     states = s.random_states(net, x.shape[1], rng)
-    y, final, caches = net.forward(x, states, np.random.default_rng(seed))
+    y, final, caches = net.forward(x, states, np.random.default_rng(seed), case.mask)
     dy = rng.standard_normal(y.shape)
     if case.loss is not None:
         loss, cache = case.loss.forward(y, case.targets)
@@ -134,13 +136,13 @@ def test_backward_twice_is_twice_and_arguments_are_left_alone(case, seed):
         assert same(case.loss.backward(cache), dy)
         assert case.loss.forward(y, case.targets)[0] == loss
     dfinal = s.random_states(net, x.shape[1], rng)
-    everything = (x, states, y, final, dy, dfinal, net.weights, case.targets)
+    everything = (x, states, y, final, dy, dfinal, net.weights, case.targets, case.mask)
     before = copy.deepcopy(everything)
     grads = net.zero_grads()
     first = net.backward(dy, caches, grads, dfinal)
     once = copy.deepcopy(grads)
     second = net.backward(dy, caches, grads, dfinal)
-    again = net.forward(x, states, np.random.default_rng(seed))
+    again = net.forward(x, states, np.random.default_rng(seed), case.mask)
     assert same(everything, before)
     assert same(again[:2], (y, final))  # equal generators give equal masks
     assert same(first[1], second[1]) and (first[0] is None or same(first[0], second[0]))
@@ -216,6 +218,88 @@ def test_bad_inputs_are_refused_by_name(net, data):
     for wrong in bad:
         with pytest.raises(ValueError, match=name):
             net.forward(wrong)
+
+
+def run(net, x, states, mask, dy, dfinal, training=False):
+    """Outputs, final states, and all gradients of the sum of their products with dy and dfinal."""
+    y, final, caches = net.forward(x, states, np.random.default_rng(0) if training else None, mask)
+    grads = net.zero_grads()
+    dx, dstates = net.backward(dy, caches, grads, dfinal)
+    return y, final, grads, dx, dstates
+
+
+def upstream(net, x, mask, rng):
+    """Random states, and gradients of the outputs (zero at padding) and of the final states."""
+    states, dfinal = (s.random_states(net, x.shape[1], rng) for _ in range(2))
+    dy = rng.standard_normal(net.forward(x, states)[0].shape)
+    if dy.ndim == 3:
+        dy[~mask] = 0
+    return states, dy, dfinal
+
+
+@given(s.nets(), st.data())
+def test_a_padded_batch_is_its_sequences_one_by_one(net, data):
+    """Outputs, final states, and every gradient, wherever the padding is."""
+    x = data.draw(s.inputs(net))
+    mask = data.draw(s.masks(x).filter(lambda mask: mask is not None))
+    states, dy, dfinal = upstream(net, x, mask, np.random.default_rng(data.draw(s.seeds)))
+    y, final, grads, dx, dstates = run(net, x, states, mask, dy, dfinal)
+    total = net.zero_grads()
+    for b in range(x.shape[1]):
+        on, one = mask[:, b], slice(b, b + 1)
+        part = (lambda a, i=(on, one): a[i]) if y.ndim == 3 else (lambda a, i=one: a[i])
+        first, last = ([tuple(a[one] for a in state) for state in all_] for all_ in (states, dfinal))
+        alone = run(net, x[on, one], first, None, part(dy), last)
+        close(part(y), alone[0])
+        for ours, theirs in ((final, alone[1]), (dstates, alone[4])):
+            for a, c in zip(ours, theirs, strict=True):
+                for p, q in zip(a, c, strict=True):
+                    close(p[one], q)
+        for path, gradient in alone[2].items():
+            total[path] += gradient
+        if dx is not None:
+            close(dx[on, one], alone[3])
+            assert not dx[~on, b].any()
+    for path, gradient in total.items():
+        close(grads[path], gradient)
+
+
+@given(s.nets(), st.data(), st.booleans())
+def test_what_padding_holds_does_not_matter(net, data, training):
+    """Not to one bit, in training and in use."""
+    x = data.draw(s.inputs(net))
+    mask = data.draw(s.masks(x).filter(lambda mask: mask is not None))
+    rng = np.random.default_rng(data.draw(s.seeds))
+    states, dy, dfinal = upstream(net, x, mask, rng)
+    other = x.copy()
+    if x.dtype.kind == "f":
+        other[~mask] = 100 * rng.standard_normal(other[~mask].shape)
+    else:
+        other[~mask] = rng.integers(net.layers[0].vocabulary, size=(~mask).sum())
+    y, *found = run(net, x, states, mask, dy, dfinal, training)
+    y_other, *found_other = run(net, other, states, mask, dy, dfinal, training)
+    assert same(found[:2], found_other[:2]) and same(found[3], found_other[3])
+    assert same(y[mask], y_other[mask]) if y.ndim == 3 else same(y, y_other)
+    if found[2] is not None:
+        assert same(found[2], found_other[2])
+
+
+@given(s.nets(layers=st.one_of(s.recurrents, s.stepwise)), st.data())
+def test_masked_chunks_with_the_state_carried_are_the_whole(net, data):
+    x = data.draw(s.inputs(net))
+    mask = data.draw(s.masks(x).filter(lambda mask: mask is not None))
+    states = s.random_states(net, x.shape[1], np.random.default_rng(data.draw(s.seeds)))
+    cut = data.draw(st.integers(0, len(x)))
+    whole, final, _ = net.forward(x, states, None, mask)
+    now, chunks = states, []
+    for part in (slice(0, cut), slice(cut, None)):
+        if len(x[part]):
+            y, now, _ = net.forward(x[part], now, None, mask[part])
+            chunks.append(y)
+    close(np.concatenate(chunks), whole)
+    for ours, wanted in zip(now, final, strict=True):
+        for a, b in zip(ours, wanted, strict=True):
+            close(a, b)
 
 
 @given(s.cases(), st.data())
