@@ -10,17 +10,36 @@ Conventions that differ, and their conversion:
 - PyTorch's Adam adds epsilon after the bias correction, we and Keras before it: epsilon is 1e-30.
   RMSprop: PyTorch adds epsilon after the root, we and Keras under it: epsilon is 1e-30.
 - PyTorch clips by limit / (norm + 1e-6): our limit is reduced accordingly.
+- Masks: PyTorch packs sequences of different lengths and gives zeros at padding; we and Keras repeat
+  the output before it, and take masks with holes.
 - Batch normalization: PyTorch's momentum is one minus ours; its running variance divides by N - 1.
 """
 
 import os
 
+import keras_numbers
 import numpy as np
 
-from tinylstm.layers import GRU, LSTM, BatchNormalization, Dense, Embedding, SimpleRNN
-from tinylstm.losses import BinaryCrossentropy, CategoricalCrossentropy
+from tinylstm.layers import (
+    GRU,
+    LSTM,
+    BatchNormalization,
+    Bidirectional,
+    Dense,
+    Embedding,
+    LayerNormalization,
+    SimpleRNN,
+)
+from tinylstm.layers.dense import softmax
+from tinylstm.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
+from tinylstm.metrics import Accuracy, BinaryAccuracy, metric_from
 from tinylstm.model import Sequential
-from tinylstm.optimizers import SGD, Adam, RMSprop, clip_by_global_norm
+from tinylstm.optimizers import SGD, Adam, AdamW, RMSprop, clip_by_global_norm
 
 T, B, D, H, V, STEPS = 7, 4, 5, 6, 9, 20
 
@@ -37,9 +56,9 @@ def randomised(layer, size, dtype, seed=1):
     return layer
 
 
-def ours_forward_backward(layer, x, state, dy, dstate):
+def ours_forward_backward(layer, x, state, dy, dstate, **mask):
     """Outputs, final state, and every gradient, by name."""
-    y, final, cache = layer.forward(x, state, np.random.default_rng(0))
+    y, final, cache = layer.forward(x, state, np.random.default_rng(0), **mask)
     grads = {name: np.zeros_like(p) for name, p in layer.params.items()}
     dx, dinitial = layer.backward(dy, cache, grads, dstate)
     found = {"outputs": y, **{f"final state {k}": a for k, a in enumerate(final)}}
@@ -90,18 +109,99 @@ def torch_recurrent(kind, dtype):
     return rows(kind.__name__, ours, theirs)
 
 
-def load_torch_recurrent(net, layer):
-    """Copy our weights into PyTorch's layer."""
+def load_torch_recurrent(net, layer, reverse=""):
+    """Copy our weights into PyTorch's layer, or into the reverse one of its two."""
     import torch
 
     p = layer.params
+    kernel, recurrent, bias, second = torch_weights(net, reverse)
     with torch.no_grad():
-        net.weight_ih_l0.copy_(tensor(p["Wx"].T.copy()))
-        net.weight_hh_l0.copy_(tensor(p["Wh"].T.copy()))
-        net.bias_ih_l0.copy_(tensor(p["b"]))
-        net.bias_hh_l0.copy_(tensor(p.get("bh", np.zeros_like(p["b"]))))
+        kernel.copy_(tensor(p["Wx"].T.copy()))
+        recurrent.copy_(tensor(p["Wh"].T.copy()))
+        bias.copy_(tensor(p["b"]))
+        second.copy_(tensor(p.get("bh", np.zeros_like(p["b"]))))
     if "bh" not in p:
-        net.bias_hh_l0.requires_grad_(False)
+        second.requires_grad_(False)
+
+
+def torch_weights(net, reverse=""):
+    """The four weights of PyTorch's layer, or of the reverse one of its two."""
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    return [getattr(net, f"{name}_l0{reverse}") for name in names]
+
+
+LENGTHS = np.array([3, 7, 1, 5])
+MASKS = {  # (T, B)
+    "": np.arange(T)[:, None] < LENGTHS,
+    ", holes": np.arange(T * B).reshape(T, B) % 6 != 2,
+}
+
+
+def masked_case(kind, both, dtype):
+    """A layer, its readers by the prefix of their parameters, and all that a pass needs."""
+    layer = kind(H, True)
+    layer = randomised(Bidirectional(layer) if both else layer, D, dtype)
+    readers = {f"{d}.": r for d, r in layer.readers.items()} if both else {"": layer}
+    states = range(len(layer.initial_state(B)))
+    x, dy = numbers(T, B, D, dtype=dtype), numbers(T, B, H * len(readers), seed=9, dtype=dtype)
+    state = tuple(numbers(B, H, seed=20 + k, dtype=dtype) for k in states)
+    dstate = tuple(numbers(B, H, seed=30 + k, dtype=dtype) for k in states)
+    return layer, readers, x, state, dy, dstate
+
+
+def torch_packed(kind, both, dtype):
+    """Sequences of different lengths: ours by a mask, theirs packed."""
+    import torch
+    from torch.nn.utils import rnn
+
+    layer, readers, x, state, dy, dstate = masked_case(kind, both, dtype)
+    mask = MASKS[""]
+    dy = dy * mask[..., None]
+    ours = ours_forward_backward(layer, x, state, dy, dstate, mask=mask)
+    ours["outputs"] = ours["outputs"] * mask[..., None]
+    make = {LSTM: torch.nn.LSTM, GRU: torch.nn.GRU, SimpleRNN: torch.nn.RNN}[kind]
+    net = make(D, H, bidirectional=both).to(tensor(x).dtype)
+    ends = dict(zip(readers, ("", "_reverse"), strict=False))
+    for prefix, reader in readers.items():
+        load_torch_recurrent(net, reader, ends[prefix])
+    n = len(state) // len(readers)  # arrays that one reader remembers
+    tx = tensor(x, True)
+    ts = [tensor(np.stack(state[k::n]), True) for k in range(n)]  # (readers, B, H)
+    packed = rnn.pack_padded_sequence(tx, torch.tensor(LENGTHS), enforce_sorted=False)
+    outputs, final = net(packed, tuple(ts) if n == 2 else ts[0])
+    outputs, _ = rnn.pad_packed_sequence(outputs)
+    final = final if n == 2 else (final,)
+    total = (outputs * tensor(dy)).sum()
+    for k, f in enumerate(final):
+        total = total + (f * tensor(np.stack(dstate[k::n]))).sum()
+    total.backward()
+    theirs = {"outputs": outputs.detach(), "dx": tx.grad}
+    for k in range(len(state)):
+        theirs[f"final state {k}"] = final[k % n][k // n].detach()
+        theirs[f"d initial state {k}"] = ts[k % n].grad[k // n]
+    for prefix in readers:
+        Wx, Wh, b, bh = torch_weights(net, ends[prefix])
+        theirs |= {f"d{prefix}Wx": Wx.grad.T, f"d{prefix}Wh": Wh.grad.T, f"d{prefix}b": b.grad}
+        theirs |= {f"d{prefix}bh": bh.grad} if kind is GRU else {}
+    return rows(f"{'Bidirectional ' * both}{kind.__name__}, masked", ours, theirs)
+
+
+def torch_layer_norm(dtype):
+    import torch
+
+    layer = randomised(LayerNormalization(1e-3), D, dtype)
+    x, dy = numbers(T, B, D, dtype=dtype), numbers(T, B, D, seed=9, dtype=dtype)
+    ours = ours_forward_backward(layer, x, (), dy, ())
+    net = torch.nn.LayerNorm(D, 1e-3, dtype=tensor(x).dtype)
+    with torch.no_grad():
+        net.weight.copy_(tensor(layer.params["gamma"]))
+        net.bias.copy_(tensor(layer.params["beta"]))
+    tx = tensor(x, True)
+    y = net(tx)
+    (y * tensor(dy)).sum().backward()
+    theirs = {"outputs": y.detach(), "dx": tx.grad}
+    theirs |= {"dgamma": net.weight.grad, "dbeta": net.bias.grad}
+    return rows("LayerNormalization", ours, theirs)
 
 
 def torch_batch_norm(dtype):
@@ -180,7 +280,17 @@ def torch_losses(dtype):
     loss = torch.nn.functional.binary_cross_entropy_with_logits(z, tensor(keys))
     loss.backward()
     criterion = BinaryCrossentropy()
-    return found + loss_rows("binary cross-entropy", criterion, logits, keys, loss.detach(), z.grad)
+    found += loss_rows("binary cross-entropy", criterion, logits, keys, loss.detach(), z.grad)
+    wanted = numbers(T, B, V, seed=2, dtype=dtype)
+    for title, criterion, function in (
+        ("squared error", MeanSquaredError(), F.mse_loss),
+        ("absolute error", MeanAbsoluteError(), F.l1_loss),
+    ):
+        z = tensor(logits, True)
+        loss = function(z, tensor(wanted))
+        loss.backward()
+        found += loss_rows(title, criterion, logits, wanted, loss.detach(), z.grad)
+    return found
 
 
 def torch_training(optimizer, dtype):
@@ -205,6 +315,10 @@ def torch_training(optimizer, dtype):
             torch.optim.RMSprop(weights, 0.002, alpha=0.9, eps=1e-30),
         ),
         "SGD with momentum": (SGD(0.1, 0.9), torch.optim.SGD(weights, 0.1, momentum=0.9)),
+        "AdamW": (
+            AdamW(0.02, 0.3, epsilon=1e-30),
+            torch.optim.AdamW(weights, 0.02, eps=1e-30, weight_decay=0.3, foreach=False),
+        ),
     }[optimizer]
     found, limit = [], 0.1  # less than the norms: every step is clipped
     for _ in range(STEPS):
@@ -315,12 +429,114 @@ def keras_recurrent(kind, dtype):
     theirs = {"outputs": np.swapaxes(y, 0, 1), "dx": np.swapaxes(dx, 0, 1)}
     theirs |= {f"final state {i}": f for i, f in enumerate(final)}
     theirs |= {f"d initial state {i}": d for i, d in enumerate(dinitial)}
-    if kind is GRU:
-        back = [moved_blocks(np.asarray(d), (1, 0, 2)) for d in dweights]
-        theirs |= {"dWx": back[0], "dWh": back[1], "db": back[2][0], "dbh": back[2][1]}
-    else:
-        theirs |= dict(zip(("dWx", "dWh", "db"), dweights, strict=True))
+    theirs |= {f"d{n}": d for n, d in named_weights(kind, dweights).items()}
     return rows(kind.__name__, ours, theirs)
+
+
+def keras_masked(kind, both, dtype):
+    """Padding at the end, and masks with holes, from the first step to the last."""
+    k, name = keras(dtype)
+    import jax
+
+    layer, readers, x, state, dy, dstate = masked_case(kind, both, dtype)
+    make = {LSTM: k.layers.LSTM, GRU: k.layers.GRU, SimpleRNN: k.layers.SimpleRNN}[kind]
+    net = make(H, return_sequences=True, return_state=True, dtype=name)
+    net = k.layers.Bidirectional(net, dtype=name) if both else net
+    net.build((B, T, D))
+    frozen = [v.value for v in net.non_trainable_variables]
+    weights = [w for reader in readers.values() for w in keras_weights(reader)]
+    found = []
+    for title, mask in MASKS.items():
+        ours = ours_forward_backward(layer, x, state, dy, dstate, mask=mask)
+
+        def total(weights, x, state, mask=mask):
+            outputs, _ = net.stateless_call(
+                weights, frozen, x, initial_state=list(state), mask=mask.T
+            )
+            y, *final = outputs
+            value = (y * np.swapaxes(dy, 0, 1)).sum()
+            for f, w in zip(final, dstate, strict=True):
+                value = value + (f * w).sum()
+            return value, (y, final)
+
+        given = weights, np.swapaxes(x, 0, 1), state
+        (_, (y, final)), grads = jax.jit(jax.value_and_grad(total, (0, 1, 2), has_aux=True))(*given)
+        dweights, dx, dinitial = grads
+        theirs = {"outputs": np.swapaxes(y, 0, 1), "dx": np.swapaxes(dx, 0, 1)}
+        theirs |= {f"final state {i}": f for i, f in enumerate(final)}
+        theirs |= {f"d initial state {i}": d for i, d in enumerate(dinitial)}
+        for prefix, three in zip(readers, (dweights[:3], dweights[3:]), strict=False):
+            theirs |= {f"d{prefix}{n}": d for n, d in named_weights(kind, three).items()}
+        found += rows(f"{'Bidirectional ' * both}{kind.__name__}, masked{title}", ours, theirs)
+    return found
+
+
+def named_weights(kind, three):
+    """Keras's three arrays of a recurrent layer in our layout, by our names."""
+    if kind is not GRU:
+        return dict(zip(("Wx", "Wh", "b"), three, strict=True))
+    Wx, Wh, both = (moved_blocks(np.asarray(d), (1, 0, 2)) for d in three)
+    return {"Wx": Wx, "Wh": Wh, "b": both[0], "bh": both[1]}
+
+
+def keras_numbers_now(dtype):
+    """The cases of Keras's own tests, computed by Keras."""
+    k, _ = keras(dtype)
+    return [
+        (
+            f"Keras's own tests: {case.kind.__name__}",
+            keras_numbers.ours(case, dtype),
+            keras_numbers.theirs(case, dtype, k),
+        )
+        for case in keras_numbers.CASES
+    ]
+
+
+def keras_layer_norm(dtype):
+    k, name = keras(dtype)
+    import jax
+
+    layer = randomised(LayerNormalization(), D, dtype)
+    x, dy = numbers(T, B, D, dtype=dtype), numbers(T, B, D, seed=9, dtype=dtype)
+    ours = ours_forward_backward(layer, x, (), dy, ())
+    net = k.layers.LayerNormalization(dtype=name)
+    net.build((T, B, D))
+
+    def total(weights, x):
+        y = net.stateless_call(weights, [], x)[0]
+        return (y * dy).sum(), y
+
+    weights = [layer.params["gamma"], layer.params["beta"]]
+    (_, y), grads = jax.value_and_grad(total, (0, 1), has_aux=True)(weights, x)
+    theirs = {"outputs": y, "dx": grads[1], "dgamma": grads[0][0], "dbeta": grads[0][1]}
+    return rows("LayerNormalization", ours, theirs)
+
+
+def keras_metrics(dtype):
+    """Metrics over two batches of different sizes."""
+    k, name = keras(dtype)
+    y, classes = numbers(6, V, dtype=dtype), np.array([0, 3, 8, 8, 2, 1])
+    classes[:4] = y[:4].argmax(axis=1)
+    wanted = numbers(6, V, seed=2, dtype=dtype)
+    keys = (np.random.default_rng(1).random((6, V)) > 0.5).astype(dtype)
+    onehot = np.eye(V, dtype=dtype)[classes]
+    found = []
+    for ours, theirs, outputs, targets in (
+        (Accuracy(), k.metrics.SparseCategoricalAccuracy(dtype=name), y, classes),
+        (Accuracy(), k.metrics.CategoricalAccuracy(dtype=name), y, onehot),
+        (BinaryAccuracy(), k.metrics.BinaryAccuracy(threshold=0.0, dtype=name), y, keys),
+        (BinaryAccuracy(0.5), k.metrics.BinaryAccuracy(dtype=name), softmax(3 * y), keys),
+        (metric_from("mse"), k.metrics.MeanSquaredError(dtype=name), y, wanted),
+        (metric_from("mae"), k.metrics.MeanAbsoluteError(dtype=name), y, wanted),
+    ):
+        total, count = 0.0, 0
+        for part in (slice(0, 4), slice(4, 6)):
+            total += ours.total(outputs[part], targets[part])
+            count += ours.count(targets[part])
+            theirs.update_state(targets[part], outputs[part])
+        value = np.asarray(theirs.result())
+        found.append((f"metrics: {ours.name}", np.asarray(ours.result(total / count)), value))
+    return found
 
 
 def keras_batch_norm(dtype):
@@ -376,6 +592,7 @@ def keras_losses(dtype):
     classes = np.random.default_rng(0).integers(V, size=(T, B))
     onehot = np.eye(V, dtype=dtype)[classes]
     keys = np.random.default_rng(1).random((T, B, V)).round().astype(dtype)
+    wanted = numbers(T, B, V, seed=2, dtype=dtype)
     found = []
     for title, theirs, ours, targets, given in (
         (
@@ -399,9 +616,41 @@ def keras_losses(dtype):
             keys,
             keys,
         ),
+        (
+            "squared error",
+            k.losses.MeanSquaredError(dtype=name),
+            MeanSquaredError(),
+            wanted,
+            wanted,
+        ),
+        (
+            "absolute error",
+            k.losses.MeanAbsoluteError(dtype=name),
+            MeanAbsoluteError(),
+            wanted,
+            wanted,
+        ),
     ):
         loss, dlogits = jax.value_and_grad(lambda z, f=theirs, t=given: f(t, z))(logits)
         found += loss_rows(title, ours, logits, targets, loss, dlogits)
+    return found + keras_class_weights(k, name, logits, classes)
+
+
+def keras_class_weights(k, name, logits, classes):
+    """`fit(class_weight=)` in Keras gives each sample the weight of its class."""
+    import jax
+
+    weights = {0: 3.0, 2: 0.5, 7: 0.0}
+    each = np.array([weights.get(int(c), 1.0) for c in classes.ravel()]).reshape(classes.shape)
+    found = []
+    for title, from_logits, y in (
+        ("class weights", True, logits),
+        ("class weights, probabilities", False, softmax(logits)),
+    ):
+        theirs = k.losses.SparseCategoricalCrossentropy(from_logits=from_logits, dtype=name)
+        loss, dy = jax.value_and_grad(lambda z, f=theirs: f(classes, z, each))(y)
+        ours = CategoricalCrossentropy(from_logits=from_logits, class_weight=weights)
+        found += loss_rows(title, ours, y, classes, loss, dy)
     return found
 
 
@@ -421,6 +670,10 @@ def keras_training(optimizer, dtype):
         "SGD with momentum": (
             SGD(0.1, 0.9),
             k.optimizers.SGD(0.1, momentum=0.9, global_clipnorm=limit),
+        ),
+        "AdamW": (
+            AdamW(0.02, 0.3),
+            k.optimizers.AdamW(0.02, weight_decay=0.3, global_clipnorm=limit),
         ),
     }[optimizer]
     criterion = k.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=name)
@@ -447,19 +700,26 @@ def keras_training(optimizer, dtype):
     return found
 
 
-OPTIMIZERS = ("Adam", "RMSprop", "SGD with momentum")
+OPTIMIZERS = ("Adam", "AdamW", "RMSprop", "SGD with momentum")
 KINDS = (LSTM, GRU, SimpleRNN)
+WAYS = [(kind, both) for both in (False, True) for kind in KINDS]
 COMPARISONS = {
     "torch": {
         **{f"torch {kind.__name__}": (torch_recurrent, kind) for kind in KINDS},
+        **{f"torch packed {k.__name__}{' both' * b}": (torch_packed, k, b) for k, b in WAYS},
         "torch BatchNormalization": (torch_batch_norm,),
+        "torch LayerNormalization": (torch_layer_norm,),
         "torch Embedding": (torch_embedding,),
         "torch losses": (torch_losses,),
         **{f"torch {name}": (torch_training, name) for name in OPTIMIZERS},
     },
     "keras": {
         **{f"keras {kind.__name__}": (keras_recurrent, kind) for kind in KINDS},
+        **{f"keras masked {k.__name__}{' both' * b}": (keras_masked, k, b) for k, b in WAYS},
         "keras BatchNormalization": (keras_batch_norm,),
+        "keras LayerNormalization": (keras_layer_norm,),
+        "keras metrics": (keras_metrics,),
+        "keras numbers": (keras_numbers_now,),
         "keras Embedding": (keras_embedding,),
         "keras losses": (keras_losses,),
         **{f"keras {name}": (keras_training, name) for name in OPTIMIZERS},

@@ -21,9 +21,13 @@ CHECKS = {  # the file a bug is in: the tests that mirror it; the others follow 
     "normalization.py": "test_functional.py",
     "layers": "test_layers.py",
     "losses.py": "test_losses.py",
-    "penalties.py": "test_losses.py",
+    "penalties.py": "test_penalties.py",
     "optimizers.py": "test_optimizers.py",
     "model.py": "test_model.py",
+    **{
+        f"{name}.py": f"test_{name}.py"
+        for name in ("arrays", "metrics", "evaluation", "schedules", "parallel", "training")
+    },
 }
 
 
@@ -54,6 +58,10 @@ SEQ, DENSE, TOKENS, DROP, BATCH, BI = (
     )
 )
 LOSS, PEN, OPT, MODEL = "losses.py", "penalties.py", "optimizers.py", "model.py"
+ARR, MET, EVAL, PAR, TRAIN = (
+    f"{name}.py" for name in ("arrays", "metrics", "evaluation", "parallel", "training")
+)
+SCHED = "schedules.py"
 
 BUGS = [
     # ------------------------------------------------------------------ the LSTM's forward pass
@@ -235,6 +243,84 @@ BUGS = [
     Bug(LOSS, "    dy[mask] = dkept", "    dy.reshape(-1, y.shape[-1])[: len(dkept)] = dkept",
         "gradients of the wrong steps"),
     Bug(LOSS, "(y[mask], targets[mask])", "(y[mask], targets[~mask])", "targets of padding"),
+    Bug(R, "gru_cell_forward(zx[t], h[t], Wh, bh)\n        if mask is not None:",
+        "gru_cell_forward(zx[t], h[t], Wh, bh)\n        if False:", "the GRU reads padding"),
+    Bug(R, "h[t + 1] = np.tanh(zx[t] + h[t] @ Wh)  # (B, H)\n        if mask is not None:",
+        "h[t + 1] = np.tanh(zx[t] + h[t] @ Wh)  # (B, H)\n        if False:",
+        "the simple net reads padding"),
+    Bug(R, "dh_prev[~mask[t]] = 0, 0, dh[~mask[t]]", "dh_prev[~mask[t]] = 0, 0, 0",
+        "the GRU's gradient stops at padding"),
+    Bug(SEQ, "zeros if state is None else state, rng, mask)", "zeros if state is None else state, rng)",
+        "a mask that never reaches the maths"),
+    Bug(BI, "ahead.forward(x, first, rng, mask)", "ahead.forward(x, first, rng)",
+        "a mask for one reader only"),
+    Bug(PAR, "batch.mask[:, a:b]", "batch.mask[:, : b - a]", "every shard with the first one's mask"),
+    Bug(PAR, "masked = batch.mask is not None and", "masked = False and",
+        "padding counted in the mean, as a target"),
+    Bug(PAR, "mask = mask if self.model.return_sequences else None", "mask = mask",
+        "a mask over time for an output without time"),
+    # --------------------------------------------------- arrays, metrics, means, accumulation
+    Bug(ARR, "np.ascontiguousarray(mask[:T])", "np.ascontiguousarray(mask[-T:])",
+        "the mask cut at the other end than its sequences"),
+    Bug(ARR, "mask = np.arange(T) < lengths[:, None]", "mask = np.arange(T) <= lengths[:, None]",
+        "one step of padding too many"),
+    Bug(ARR, "y[on] = short[np.arange(short.shape[1]) < self.lengths()[:, None]]",
+        "y[:, : short.shape[1]] = short", "targets at the start, steps elsewhere"),
+    Bug(ARR, "np.random.default_rng([self.seed, epoch])", "np.random.default_rng(self.seed)",
+        "the same order in every epoch"),
+    Bug(ARR, "x, y = self.x[rows], self.y[rows]", "x, y = self.x[rows], self.y[: len(rows)]",
+        "inputs shuffled away from their targets"),
+    Bug(ARR, "shuffle, self.seed, self.dtype)", "shuffle, self.seed, x.dtype)",
+        "targets cut to whole numbers, the type of the ids"),
+    Bug(ARR, "counted &= mask if self.every_step and mask is not None else True", "counted &= True",
+        "padding counted as targets"),
+    Bug(ARR, "np.swapaxes(a, 0, 1)", "a.reshape(a.shape[1], a.shape[0], *a.shape[2:])",
+        "a reshape where axes should be swapped"),
+    Bug(MET, "        return self.loss.count(targets)\n", "        return targets.size\n",
+        "targets that are left out counted"),
+    Bug(MET, "math.exp(min(mean, 700.0))", "2 ** min(mean, 700.0)", "nats taken for bits"),
+    Bug(MET, "y > self.threshold", "y > 0.5", "logits judged as probabilities"),
+    Bug(EVAL, 'found = [("loss", loss * tokens), ("tokens", tokens)]',
+        'found = [("loss", loss), ("tokens", 1)]', "a mean of the batches' means"),
+    Bug(EVAL, "keep = ~batch.reset[:, None]", "keep = batch.reset[:, None]",
+        "states kept where a piece begins, lost where it goes on"),
+    Bug(EVAL, "if states is None or size != B:", "if states is None:",
+        "the states of another batch"),
+    Bug(SCHED, "min(peak, peak * max(share, 1e-3) / warmup)", "peak * max(share, 1e-3) / warmup",
+        "a short warm-up that begins above the peak"),
+    Bug(SCHED, "after((share - warmup) / (1 - warmup))", "after(share - warmup)",
+        "a decay that does not reach its end"),
+    Bug(PAR, "if not (nth and shard == 0):", "if not nth:",
+        "shards of an earlier batch added once more"),
+    Bug(PAR, "= sum(totals), sum(counts)", "= totals[0], counts[0]",
+        "a metric of the first shard alone"),
+    Bug(TRAIN, "run.states, seed, count, i)", "run.states, seed, count)",
+        "an update from the last of its batches"),
+    Bug(TRAIN, "count = max(sum(counts), 1)", "count = max(counts[0], 1)",
+        "accumulated gradients that are not a mean"),
+    Bug(TRAIN, "value * (count / max(counts[i], 1))", "value", "a batch's share taken for its loss"),
+    Bug(TRAIN, "max if monitor.removeprefix", "min if monitor.removeprefix",
+        "the lowest accuracy taken for the best"),
+    Bug(TRAIN, "norm / max(-(-self.batch // self.accumulate), 1)", "norm / max(self.batch, 1)",
+        "a mean over batches where there were updates"),
+    # ------------------------------------------- errors, weights, layer normalization, AdamW
+    Bug(LOSS, "return 2 * error / divisor", "return error / divisor", "half of the square's slope"),
+    Bug(LOSS, "return error * np.sign(error.real)", "return abs(error)",
+        "a modulus of complex numbers, which has no derivative"),
+    Bug(LOSS, "logits = y if self.takes_logits else np.log", "logits = y if True else np.log",
+        "probabilities taken for logits"),
+    Bug(LOSS, "dlogits[rows] *= self.weights(ids)", "dlogits[rows] * self.weights(ids)",
+        "class weights forgotten on the way back"),
+    Bug(LOSS, "classes[classes >= 0]) / count", "classes[classes >= 0]) / len(classes.ravel())",
+        "targets that are left out in the weighted mean"),
+    Bug(N, "centred = x - x.mean(axis=-1, keepdims=True)", "centred = x - x.mean(axis=0)",
+        "layer normalization over the rows"),
+    Bug(N, "stretch = (dxhat * xhat).mean(axis=-1, keepdims=True)  # (N, 1)", "stretch = 0",
+        "layer normalization's variance taken for a constant"),
+    Bug(OPT, "p *= 1 - self.learning_rate * self.weight_decay", "p *= 1 - self.weight_decay",
+        "weight decay without the learning rate"),
+    Bug(OPT, "p *= 1 - self.learning_rate * self.weight_decay", "g = g + self.weight_decay * p",
+        "weight decay in the gradient: L2, not AdamW"),
 ]  # fmt: skip
 
 

@@ -126,5 +126,6 @@ def train_a_little():
     loss, targets = tl.CategoricalCrossentropy(), np.array([[0, 1, -1, 2]] * 5)
     for rate in (0.0, 0.5):
         model = tl.Sequential([tl.LSTM(4, return_sequences=True, recurrent_dropout=rate)], 3)
-        y, _, caches = model.forward(x, None, np.random.default_rng(0))
-        model.backward(loss.backward(loss.forward(y, targets)[1]), caches, model.zero_grads())
+        for mask in (None, np.array([[True, True, False, True]] * 5)):
+            y, _, caches = model.forward(x, None, np.random.default_rng(0), mask)
+            model.backward(loss.backward(loss.forward(y, targets)[1]), caches, model.zero_grads())

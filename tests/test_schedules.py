@@ -29,6 +29,7 @@ def test_up_to_the_peak_and_down_to_the_floor(make, peak, warmup, floor, share):
 
 def test_warm_up_is_a_straight_line():
     for make in SCHEDULES:
+        assert make(2.0, warmup=1e-4)(0.0) == 2.0  # the first step is above a short warm-up
         rate = make(2.0, warmup=0.4)
         assert [rate(0.1), rate(0.2), rate(0.3)] == pytest.approx([0.5, 1.0, 1.5])
         assert make(2.0, warmup=0.0)(0.0) == 2.0
