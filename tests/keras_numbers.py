@@ -14,8 +14,8 @@ from tinylstm.layers import GRU, LSTM, Bidirectional, SimpleRNN
 
 
 class Case(NamedTuple):
-    """stated: outputs, batch-first; one number where all units give the same. twice: the sequence is
-    read again from the state it ended in. both: Bidirectional, whose two halves may be added up.
+    """stated: outputs, batch-first; one number where all units give the same. twice: the sequence
+    is read again from the state it ended in. both: Bidirectional, whose halves may be added up.
     """
 
     title: str

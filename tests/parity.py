@@ -10,8 +10,8 @@ Conventions that differ, and their conversion:
 - PyTorch's Adam adds epsilon after the bias correction, we and Keras before it: epsilon is 1e-30.
   RMSprop: PyTorch adds epsilon after the root, we and Keras under it: epsilon is 1e-30.
 - PyTorch clips by limit / (norm + 1e-6): our limit is reduced accordingly.
-- Masks: PyTorch packs sequences of different lengths and gives zeros at padding; we and Keras repeat
-  the output before it, and take masks with holes.
+- Masks: PyTorch packs sequences of different lengths and gives zeros at padding; we and Keras
+  repeat the output before it, and take masks with holes.
 - Batch normalization: PyTorch's momentum is one minus ours; its running variance divides by N - 1.
 """
 

@@ -181,7 +181,10 @@ REFUSED = [
         lambda: Arrays(X, [0, 1], mask=np.ones((3, 2), bool)),
         "the mask is bool (3, 2): want bool (2, 3)",
     ),
-    (lambda: Arrays(X, [0, 1], mask=np.ones((2, 3))), "the mask is float64 (2, 3): want bool (2, 3)"),
+    (
+        lambda: Arrays(X, [0, 1], mask=np.ones((2, 3))),
+        "the mask is float64 (2, 3): want bool (2, 3)",
+    ),
     (
         lambda: Arrays(X, [0, 1], mask=np.array([[True] * 3, [False] * 3])),
         "sequence 1 has no step: leave it out",

@@ -190,7 +190,9 @@ RECURRENT = {  # forward, backward, slow loop, shapes of the weights
 
 
 @MASKS
-@pytest.mark.parametrize(("forward", "backward", "slow", "weights"), RECURRENT.values(), ids=RECURRENT)
+@pytest.mark.parametrize(
+    ("forward", "backward", "slow", "weights"), RECURRENT.values(), ids=RECURRENT
+)
 def test_gru_and_simple_rnn_are_the_slow_loop_and_their_backward_the_derivative(
     forward, backward, slow, weights, mask
 ):

@@ -373,12 +373,12 @@ def test_a_padded_batch_is_its_sequences_one_by_one(make, mask):
     for b in range(3):
         on, one = mask[:, b], slice(b, b + 1)
         alone, last, kept = layer.forward(x[on, one], tuple(a[one] for a in state))
-        part = (lambda a, on=on, one=one: a[on, one]) if layer.return_sequences else lambda a: a[one]
-        np.testing.assert_allclose(part(y), alone, rtol=1e-12)
+        part = (on, one) if layer.return_sequences else (one,)
+        np.testing.assert_allclose(y[part], alone, rtol=1e-12)
         for a, c in zip(final, last, strict=True):
             np.testing.assert_allclose(a[one], c, rtol=1e-12)
         dlast = tuple(a[one] for a in dfinal)
-        dalone, dfirst = layer.backward(part(dy), kept, total, dlast)
+        dalone, dfirst = layer.backward(dy[part], kept, total, dlast)
         np.testing.assert_allclose(dx[on, one], dalone, rtol=1e-11, atol=1e-13)
         assert not dx[~on, b].any()
         for a, c in zip(dstate, dfirst, strict=True):
@@ -408,7 +408,11 @@ def test_bidirectional_reads_each_sequence_back_from_its_own_end():
 
 
 def test_recurrent_dropout_goes_with_a_mask():
-    layer, x, mask = built(LSTM(8, True, recurrent_dropout=0.5)), numbers(4, 3, 3), MASKS["at the end"]
+    layer, x, mask = (
+        built(LSTM(8, True, recurrent_dropout=0.5)),
+        numbers(4, 3, 3),
+        MASKS["at the end"],
+    )
     y, _, cache = layer.forward(x, None, np.random.default_rng(0), mask)
     h = np.zeros((3, 8))
     wanted = naive.lstm(x, h, h, **layer.params, dropout=cache.dropout, mask=mask)[0]
@@ -424,7 +428,9 @@ def test_wrong_masks_are_named(layer):
         (np.ones((3, 4), bool), "bool (3, 4)"),
         ([[True] * 3] * 4, "'list'"),
     ):
-        with pytest.raises(ValueError, match=says(f"{name} wants a mask of bool (4, 3), got {got}")):
+        with pytest.raises(
+            ValueError, match=says(f"{name} wants a mask of bool (4, 3), got {got}")
+        ):
             layer.forward(x, mask=mask)
 
 
@@ -548,7 +554,11 @@ REFUSED_ARGUMENTS = [
             f"{type(layer).__name__} does not know its input size: Sequential(..., input_size=D)",
         )
         for layer in (
-            LSTM(2), Dense(2), BatchNormalization(), LayerNormalization(), TiedDense(embedding())
+            LSTM(2),
+            Dense(2),
+            BatchNormalization(),
+            LayerNormalization(),
+            TiedDense(embedding()),
         )
     ),
 ]

@@ -145,7 +145,7 @@ def test_class_weights_and_probabilities(smoothing, from_logits, weights):
     )
     assert not criterion.backward(cache)[TARGETS < 0].any()
     assert criterion.count(TARGETS) == 4
-    single, cache = criterion.forward(y.astype(np.float32), TARGETS)
+    _, cache = criterion.forward(y.astype(np.float32), TARGETS)
     assert criterion.backward(cache).dtype == np.float32
 
 
@@ -182,8 +182,10 @@ REFUSED = [
     (lambda: CategoricalCrossentropy(1), "label_smoothing is 1: use a number in [0, 1)"),
     (lambda: CategoricalCrossentropy(-0.1), "label_smoothing is -0.1: use a number in [0, 1)"),
     *(
-        (lambda w=weights: CategoricalCrossentropy(class_weight=w),
-         f"class_weight is {weights}: use {{class number: weight}}")
+        (
+            lambda w=weights: CategoricalCrossentropy(class_weight=w),
+            f"class_weight is {weights}: use {{class number: weight}}",
+        )
         for weights in ({-1: 1.0}, {0: -1.0}, {0: np.nan})
     ),
     *(

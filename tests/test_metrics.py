@@ -63,7 +63,7 @@ def test_names_metrics_and_losses_are_taken_alone_or_in_a_list():
         assert make().name == {"mse": "mean_squared_error", "mae": "mean_absolute_error"}.get(
             name, name
         )
-    with pytest.raises(ValueError, match="metric is 'acuracy': use one of .*'accuracy'"):
+    with pytest.raises(ValueError, match="metric is 'acuracy': use one of "):
         metrics_from(["acuracy"])
 
 

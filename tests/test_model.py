@@ -138,14 +138,21 @@ RAGGED = [np.random.default_rng(n).standard_normal((n, 2)) for n in (3, 1, 4)]
 @pytest.mark.parametrize("return_sequences", [True, False])
 @pytest.mark.parametrize("batch_size", [1, 2, 99])
 def test_predict_takes_sequences_of_different_lengths(return_sequences, batch_size):
-    layers = [Bidirectional(LSTM(4, True)), GRU(3, return_sequences), LayerNormalization(), Dense(3)]
+    layers = [
+        Bidirectional(LSTM(4, True)),
+        GRU(3, return_sequences),
+        LayerNormalization(),
+        Dense(3),
+    ]
     model = Sequential(layers, 2, dtype=np.float64)
     y = model.predict(RAGGED, batch_size=batch_size)
     assert y.shape == ((3, 4, 3) if return_sequences else (3, 3))
     x = np.full((3, 4, 2), 7.0)
     for i, row in enumerate(RAGGED):
         alone = model.predict(row[None])[0]
-        np.testing.assert_allclose(y[i, : len(row)] if return_sequences else y[i], alone, rtol=1e-12)
+        np.testing.assert_allclose(
+            y[i, : len(row)] if return_sequences else y[i], alone, rtol=1e-12
+        )
         x[i, : len(row)] = row
     padded = model.predict(x, lengths=[3, 1, 4], batch_size=batch_size)
     counts = np.arange(4) < np.array([3, 1, 4])[:, None] if return_sequences else slice(None)
@@ -190,7 +197,9 @@ def test_a_mask_reaches_the_layers_that_use_it_up_to_the_one_that_ends_time():
     seen.clear()
     model.forward(x)
     assert seen == ["none"] * 3
-    with pytest.raises(ValueError, match=says("lstm_1 wants a mask of bool (4, 2), got bool (2, 4)")):
+    with pytest.raises(
+        ValueError, match=says("lstm_1 wants a mask of bool (4, 2), got bool (2, 4)")
+    ):
         plain().forward(X, mask=mask.T)
 
 
@@ -203,7 +212,9 @@ def test_the_whole_net_with_its_loss_and_a_mask(return_sequences):
     targets = (IDS + 1) % 6 if return_sequences else np.array([2, 5])
     report = gradcheck(model, IDS, targets, CategoricalCrossentropy(), mask=mask)
     assert report.ok and len(report.rows) == 22, str(report)
-    series = gradcheck(plain(), X, X.sum(-1, keepdims=True) + np.zeros(5), tl.MeanSquaredError(), mask=mask)
+    series = gradcheck(
+        plain(), X, X.sum(-1, keepdims=True) + np.zeros(5), tl.MeanSquaredError(), mask=mask
+    )
     assert series.ok, str(series)
 
 

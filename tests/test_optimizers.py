@@ -175,7 +175,10 @@ REFUSED = [
         for limit in (0, -1, np.nan)
     ),
     *(
-        (lambda v=decay: AdamW(weight_decay=v), f"weight_decay is {decay}: use 0 or a positive number")
+        (
+            lambda v=decay: AdamW(weight_decay=v),
+            f"weight_decay is {decay}: use 0 or a positive number",
+        )
         for decay in (-0.1, np.nan, np.inf)
     ),
     (

@@ -248,7 +248,9 @@ def test_a_padded_batch_is_its_sequences_one_by_one(net, data):
     for b in range(x.shape[1]):
         on, one = mask[:, b], slice(b, b + 1)
         part = (lambda a, i=(on, one): a[i]) if y.ndim == 3 else (lambda a, i=one: a[i])
-        first, last = ([tuple(a[one] for a in state) for state in all_] for all_ in (states, dfinal))
+        first, last = (
+            [tuple(a[one] for a in state) for state in all_] for all_ in (states, dfinal)
+        )
         alone = run(net, x[on, one], first, None, part(dy), last)
         close(part(y), alone[0])
         for ours, theirs in ((final, alone[1]), (dstates, alone[4])):

@@ -13,9 +13,7 @@ SCHEDULES = (cosine, linear_decay, exponential_decay)
 shares = st.floats(0, 1)
 
 
-@given(
-    st.sampled_from(SCHEDULES), st.floats(1e-5, 1), st.floats(0, 0.9), st.floats(0, 1), shares
-)
+@given(st.sampled_from(SCHEDULES), st.floats(1e-5, 1), st.floats(0, 0.9), st.floats(0, 1), shares)
 def test_up_to_the_peak_and_down_to_the_floor(make, peak, warmup, floor, share):
     rate = make(peak, warmup, floor)
     assert 0 <= rate(share) <= peak * (1 + 1e-12)

@@ -232,9 +232,9 @@ def test_validation_split_holds_the_last_sequences_out():
         other, (RAGGED[:6], CLASSES[:6]), 2, (RAGGED[6:], CLASSES[6:]), threads=1, seed=0
     )
     assert [e["val_loss"] for e in history] == pytest.approx([e["val_loss"] for e in split])
-    assert tl.evaluate(model, tl.Arrays(RAGGED[6:], CLASSES[6:], dtype=np.float64)) == pytest.approx(
-        history[-1]["val_loss"]
-    )
+    assert tl.evaluate(
+        model, tl.Arrays(RAGGED[6:], CLASSES[6:], dtype=np.float64)
+    ) == pytest.approx(history[-1]["val_loss"])
     data = tl.Arrays(RAGGED, CLASSES)
     for wrong in ({"validation": data}, {"data": tl.Streams(pattern(), 4, 10)}):
         options = {"data": data, "validation_split": 0.5, **wrong}
@@ -266,6 +266,7 @@ def test_accumulated_steps_of_streams_carry_the_state():
     """Batches of 5 steps, four at a time: the loss of each epoch's first update is that of 20."""
     losses = []
     for steps, accumulate in ((5, 4), (20, 1)):
+
         class First(tl.Callback):
             def on_batch_end(self, run, loss, found=losses):
                 if run.step == 1:

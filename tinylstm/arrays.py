@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy import ndarray
+from numpy.typing import ArrayLike, DTypeLike
 
 from .data import IGNORED, Batch
 
-Ragged = ndarray | Sequence[ndarray]  # one array, or one array for each sequence
+Ragged = ndarray | Sequence[ArrayLike]  # one array, or one array for each sequence
 
 
 class Arrays:
@@ -38,11 +39,11 @@ class Arrays:
         x: Ragged,
         y: Ragged,
         batch_size: int = 32,
-        lengths: Any = None,
+        lengths: ArrayLike | None = None,
         mask: ndarray | None = None,
         shuffle: bool = True,
         seed: int = 0,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}: use at least 1")
@@ -51,11 +52,13 @@ class Arrays:
         N, T = self.x.shape[:2]
         if len(y) != N:
             raise ValueError(f"x has {N} sequences, but y has {len(y)} targets: one for each")
-        ragged = not isinstance(y, np.ndarray) and np.ndim(y[0]) > 0
-        if ragged and (short := [i for i in range(N) if len(y[i]) != self.lengths()[i]]):
-            i = short[0]
-            raise ValueError(f"sequence {i}: {self.lengths()[i]} steps of x, {len(y[i])} of y")
-        self.y = self.placed(y) if ragged else numbers("y", y, dtype)
+        if not isinstance(y, np.ndarray) and np.ndim(y[0]) > 0:  # a list like x
+            for i, (row, n) in enumerate(zip(y, self.lengths(), strict=True)):
+                if np.shape(row)[0] != n:
+                    raise ValueError(f"sequence {i}: {n} steps of x, {np.shape(row)[0]} of y")
+            self.y = self.placed(y)
+        else:
+            self.y = numbers("y", np.asarray(y), dtype)
         integers = self.y.dtype.kind in "iu"
         self.every_step = self.y.ndim == 3 or (integers and self.y.shape[1:] == (T,))
         if self.every_step and self.y.shape[1] != T:
@@ -73,8 +76,8 @@ class Arrays:
         N, T = self.x.shape[:2]
         return np.full(N, T) if self.mask is None else self.mask.sum(axis=1)
 
-    def placed(self, rows: Sequence[ndarray]) -> ndarray:
-        """Targets of each sequence's steps, (n,) or (n, V), at the steps that count: (N, T, ...)."""
+    def placed(self, rows: Sequence[ArrayLike]) -> ndarray:
+        """Targets (n,) or (n, V) of each sequence, at the steps that count: (N, T, ...)."""
         short, _ = stacked("y", rows, self.dtype)  # (N, longest, ...)
         if short.ndim == 2 and short.dtype.kind == "f":
             short = short[..., None]  # one number for each step: V = 1
@@ -139,7 +142,7 @@ def time_major(a: ndarray) -> ndarray:
     return np.ascontiguousarray(np.swapaxes(a, 0, 1))
 
 
-def numbers(name: str, a: Any, dtype: Any) -> ndarray:
+def numbers(name: str, a: ArrayLike, dtype: DTypeLike) -> ndarray:
     """The array with floats as `dtype` and integers as they are. Raises ValueError for others."""
     a = np.asarray(a)
     if a.dtype.kind not in "fiub" or a.size == 0:
@@ -153,7 +156,7 @@ def numbers(name: str, a: Any, dtype: Any) -> ndarray:
 
 
 def padded(
-    name: str, arrays: Ragged, lengths: Any, mask: ndarray | None, dtype: Any
+    name: str, arrays: Ragged, lengths: ArrayLike | None, mask: ndarray | None, dtype: DTypeLike
 ) -> tuple[ndarray, ndarray | None]:
     """One array (N, T, ...) with zeros as padding, and the mask (N, T), None if all steps count.
 
@@ -176,9 +179,9 @@ def padded(
     return x, mask_of(x, lengths, mask)
 
 
-def stacked(name: str, rows: Sequence[ndarray], dtype: Any) -> tuple[ndarray, list[int]]:
+def stacked(name: str, arrays: Sequence[ArrayLike], dtype: DTypeLike) -> tuple[ndarray, list[int]]:
     """N arrays (T, ...) as one (N, T, ...), with zeros after the end of each, and their lengths."""
-    rows = [numbers(f"{name}[{i}]", row, dtype) for i, row in enumerate(rows)]
+    rows = [numbers(f"{name}[{i}]", row, dtype) for i, row in enumerate(arrays)]
     if len({row.shape[1:] for row in rows}) > 1 or rows[0].ndim not in (1, 2):
         shapes = sorted({row.shape for row in rows})[:4]
         raise ValueError(f"{name} has shapes {shapes}: want (T, D) with one D, or (T,)")
@@ -189,7 +192,9 @@ def stacked(name: str, rows: Sequence[ndarray], dtype: Any) -> tuple[ndarray, li
     return a, lengths
 
 
-def mask_of(x: ndarray, lengths: Any = None, mask: ndarray | None = None) -> ndarray | None:
+def mask_of(
+    x: ndarray, lengths: ArrayLike | None = None, mask: ndarray | None = None
+) -> ndarray | None:
     """The mask (N, T) of x (N, T, ...) from lengths (N,) or a mask; None if every step counts."""
     if lengths is not None and mask is not None:
         raise ValueError("lengths and a mask are given: pass one of them")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy import ndarray
+from numpy.typing import ArrayLike
 
 IGNORED = -1  # a target that is left out of the loss
 
@@ -65,7 +66,7 @@ class Tokens:
     (5, [3, 5])
     """
 
-    def __init__(self, ids: ndarray, starts: Any, targets: ndarray | None = None):
+    def __init__(self, ids: ndarray, starts: ArrayLike, targets: ndarray | None = None):
         self.ids = ids
         self.targets = ids if targets is None else targets
         self.starts = np.asarray(starts, np.int64)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from .data import Batch, Data
 from .layers import State
 from .losses import CategoricalCrossentropy, Loss
-from .metrics import Metric, metrics_from
+from .metrics import Metric, Metrics, metrics_from
 from .model import Sequential
 from .parallel import Shards
 
@@ -34,7 +34,7 @@ def measure(
     model: Sequential,
     data: Data,
     loss: Loss | None = None,
-    metrics: Sequence[str | Metric | Loss] = (),
+    metrics: Metrics = (),
     threads: int | None = None,
 ) -> dict[str, float]:
     """The mean loss per target, "loss", and each metric by name, over one epoch of data.

@@ -1,12 +1,11 @@
 """Initial values of the weights."""
 
-from typing import Any
-
 import numpy as np
 from numpy import ndarray
+from numpy.typing import DTypeLike
 
 
-def glorot_uniform(shape: tuple[int, int], rng: np.random.Generator, dtype: Any) -> ndarray:
+def glorot_uniform(shape: tuple[int, int], rng: np.random.Generator, dtype: DTypeLike) -> ndarray:
     """Uniform in +-sqrt(6 / (inputs + outputs)), for a shape (inputs, outputs).
 
     (X. Glorot and Y. Bengio, AISTATS 2010)
@@ -19,7 +18,7 @@ def glorot_uniform(shape: tuple[int, int], rng: np.random.Generator, dtype: Any)
     return rng.uniform(-limit, limit, shape).astype(dtype)
 
 
-def orthogonal(shape: tuple[int, int], rng: np.random.Generator, dtype: Any) -> ndarray:
+def orthogonal(shape: tuple[int, int], rng: np.random.Generator, dtype: DTypeLike) -> ndarray:
     """Orthonormal rows, or orthonormal columns if there are more rows than columns.
 
     (A. Saxe, J. McClelland and S. Ganguli, ICLR 2014)

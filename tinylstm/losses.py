@@ -54,7 +54,9 @@ class Loss:
         """The number of targets that enter the mean."""
         return targets.size
 
-    def forward(self, y: ndarray, targets: ndarray, count: int | None = None) -> Any:
+    def forward(
+        self, y: ndarray, targets: ndarray, count: int | None = None
+    ) -> tuple[ndarray | float, Any]:
         """The loss () and what `backward` needs. Raises ValueError for what does not fit."""
         raise NotImplementedError
 

@@ -134,7 +134,10 @@ def metric_from(which: "str | Metric | Loss") -> Metric:
     return Metric(which) if isinstance(which, Loss) else which
 
 
-def metrics_from(which: "str | Metric | Loss | Sequence[str | Metric | Loss]") -> list[Metric]:
+Metrics = str | Metric | Loss | Sequence[str | Metric | Loss]  # as `fit` and `measure` take them
+
+
+def metrics_from(which: Metrics) -> list[Metric]:
     """The metrics of a list of names, metrics and losses, or of one of them."""
     several = [which] if isinstance(which, str | Metric | Loss) else which
     return [metric_from(each) for each in several]

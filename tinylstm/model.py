@@ -7,17 +7,22 @@ transposes them. Next: gradcheck/__init__.py, which checks a model's gradients.
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import ndarray
+from numpy.typing import ArrayLike, DTypeLike
 
 from . import backend
 from .arrays import Arrays as ArrayData
-from .arrays import padded, time_major
+from .arrays import Ragged, padded, time_major
 from .files import FileError, load_arrays, save_arrays
 from .layers import Layer, State, layer_from_config
 from .layers.base import check_finite, label
+
+if TYPE_CHECKING:
+    from .losses import Loss
+    from .metrics import Metrics
 
 Arrays = dict[str, ndarray]
 
@@ -41,7 +46,7 @@ class Sequential:
         layers: Sequence[Layer],
         input_size: int | None = None,
         seed: int = 0,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         if not layers:
             raise ValueError("Sequential needs at least one layer")
@@ -160,7 +165,9 @@ class Sequential:
         """Whether the output has a time axis, (T, B, V), or is one for each sequence, (B, V)."""
         return all(getattr(layer, "return_sequences", True) for layer in self.layers)
 
-    def predict(self, x: Any, lengths: Any = None, batch_size: int = 256) -> ndarray:
+    def predict(
+        self, x: Ragged, lengths: ArrayLike | None = None, batch_size: int = 256
+    ) -> ndarray:
         """From batch-first ids (N, T) or vectors (N, T, D) to (N, T, V), or (N, V) without time.
 
         x may also be a list of sequences of different lengths, as in `tl.Arrays`; lengths (N,): the
@@ -180,9 +187,18 @@ class Sequential:
                 found.append(np.swapaxes(y, 0, 1) if y.ndim == 3 else y)
         return np.concatenate(found)
 
-    def evaluate(self, x: Any, y: Any, loss: Any = None, metrics: Any = (), **options: Any) -> Any:
-        """The loss, and metrics such as "accuracy", on batch-first arrays: see `tl.Arrays` (which
-        takes the options too) and `tl.measure`, which this calls.
+    def evaluate(
+        self,
+        x: Ragged,
+        y: Ragged,
+        loss: "Loss | None" = None,
+        metrics: "Metrics" = (),
+        batch_size: int = 256,
+        lengths: ArrayLike | None = None,
+        mask: ndarray | None = None,
+    ) -> dict[str, float]:
+        """The loss, and metrics such as "accuracy", on batch-first arrays, as `tl.Arrays` takes
+        them; see `tl.measure`, which this calls.
 
         >>> from tinylstm.layers import LSTM, Dense
         >>> model = Sequential([LSTM(4), Dense(2)], input_size=3)
@@ -191,7 +207,7 @@ class Sequential:
         """
         from .evaluation import measure  # a convenience, as in Keras; nothing here depends on it
 
-        data = ArrayData(x, y, shuffle=False, **{"dtype": self.dtype, **options})
+        data = ArrayData(x, y, batch_size, lengths, mask, shuffle=False, dtype=self.dtype)
         return measure(self, data, loss, metrics)
 
     def summary(self) -> str:
@@ -264,7 +280,9 @@ class Sequential:
         return cls.from_saved(arrays, description, path)
 
     @classmethod
-    def from_saved(cls, arrays: Arrays, description: dict[str, Any], path: Any) -> "Sequential":
+    def from_saved(
+        cls, arrays: Arrays, description: dict[str, Any], path: str | Path
+    ) -> "Sequential":
         """The model from the result of `load_arrays(path)`."""
         try:
             model = cls.from_config(description["model"])

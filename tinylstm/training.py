@@ -23,7 +23,7 @@ from .data import Batch, Data
 from .evaluation import add, carried, means, measured
 from .layers import State
 from .losses import CategoricalCrossentropy, Loss, NotFiniteError
-from .metrics import Metric, metrics_from
+from .metrics import Metric, Metrics, metrics_from
 from .model import Arrays, Sequential
 from .optimizers import Adam, Optimizer, clip_by_global_norm
 from .parallel import Shards
@@ -155,7 +155,7 @@ def fit(
     threads: int | None = None,
     penalty: Penalty | None = None,
     resume: str | Path | None = None,
-    metrics: Sequence[str | Metric | Loss] = (),
+    metrics: Metrics = (),
     batch_size: int = 32,
     validation_split: float = 0.0,
     accumulate: int = 1,

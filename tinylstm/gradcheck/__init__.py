@@ -29,8 +29,9 @@ import numpy as np
 from numpy import ndarray
 
 from ..layers import Layer
+from ..losses import Loss
 from ..model import Sequential
-from .problem import Problem
+from .problem import Checkable, Problem
 from .report import Entry, Report, Row
 
 __all__ = ["METHODS", "Entry", "Report", "Row", "gradcheck"]
@@ -39,10 +40,10 @@ COMPLEX_STEP = 1e-20
 
 
 def gradcheck(
-    net: Layer | Sequential | Any,
+    net: Layer | Sequential | Checkable,
     x: ndarray,
     targets: ndarray | None = None,
-    loss: Any = None,
+    loss: Loss | None = None,
     seed: int = 0,
     tolerance: float | None = None,
     method: str = "complex",

@@ -4,14 +4,31 @@ input and initial states.
 
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy import ndarray
 
-from ..layers import Layer
-from ..losses import kept, placed
+from ..layers import Layer, Rng, State
+from ..losses import Loss, kept, placed
 from ..model import Sequential
+
+
+class Checkable(Protocol):
+    """The contract of layers/base.py, as far as a check needs it, for classes that are no Layer."""
+
+    params: dict[str, ndarray]
+
+    def initial_state(self, batch: int, /) -> State:
+        """The state at the start of a sequence."""
+
+    def forward(self, x: ndarray, state: State | None, rng: Rng, /) -> tuple[ndarray, State, Any]:
+        """The output, the final state, and what `backward` needs."""
+
+    def backward(
+        self, dy: ndarray, cache: Any, grads: dict[str, ndarray], dstate: State | None, /
+    ) -> tuple[Any, State]:
+        """The gradients of the input and of the initial state; adds to `grads`."""
 
 
 class Problem:
@@ -23,10 +40,10 @@ class Problem:
 
     def __init__(
         self,
-        net: Any,
+        net: Layer | Sequential | Checkable,
         x: ndarray,
         targets: ndarray | None,
-        loss: Any,
+        loss: Loss | None,
         seed: int,
         training: bool,
         in_complex: bool,
@@ -112,13 +129,15 @@ class Problem:
                 yield f"{layer.name}.state[{i}]", array, dstate[i]
 
 
-def model_copy(net: Any, in_complex: bool) -> tuple[Sequential, np.dtype]:
+def model_copy(
+    net: Layer | Sequential | Checkable, in_complex: bool
+) -> tuple[Sequential, np.dtype]:
     """A copy of the net and the type of its numbers; a single layer becomes a one-layer model.
 
     deepcopy replaces each real array by its complex copy wherever the net refers to it, so shared
     weights stay shared.
     """
-    layers = net.layers if isinstance(net, Sequential) else [net]
+    layers: list[Any] = [*net.layers] if isinstance(net, Sequential) else [net]
     arrays = [array for layer in layers for array in layer.params.values()]
     kind = np.dtype(complex) if in_complex else np.result_type(*arrays, *[] if arrays else [float])
     layers = copy.deepcopy(layers, {id(array): array.astype(kind) for array in arrays})

@@ -2,7 +2,18 @@
 and normalization.py. Read base.py first, then sequences.py.
 """
 
-from .base import LAYERS, Grads, Layer, Rng, State, layer_from_config, register
+from .base import (
+    LAYERS,
+    Backward,
+    Forward,
+    Grads,
+    Layer,
+    Mask,
+    Rng,
+    State,
+    layer_from_config,
+    register,
+)
 from .bidirectional import Bidirectional
 from .dense import Activation, Dense
 from .dropout import Dropout
@@ -19,14 +30,17 @@ __all__ = [
     "LAYERS",
     "LSTM",
     "Activation",
+    "Backward",
     "BatchNormalization",
     "Bidirectional",
     "Dense",
     "Dropout",
     "Embedding",
+    "Forward",
     "Grads",
     "Layer",
     "LayerNormalization",
+    "Mask",
     "OneHot",
     "Rng",
     "ScaledInteger",

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy import ndarray
+from numpy.typing import DTypeLike
 
 State = tuple[ndarray, ...]
 Grads = dict[str, ndarray]  # parameter name: its gradient, which backward adds to
@@ -76,7 +77,9 @@ class Layer:
         self.statistics: dict[str, ndarray] = {}  # measured, not trained: BatchNormalization
         self.dtype: np.dtype = np.dtype(np.float32)
 
-    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int | None:
+    def build(
+        self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike
+    ) -> int | None:
         """Make the parameters for `input_size` features; returns the number of outputs."""
         self.dtype = np.dtype(dtype)
         return input_size

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy import ndarray
+from numpy.typing import DTypeLike
 
 from .base import (
     Backward,
@@ -59,7 +60,7 @@ class Bidirectional(Layer):
     def from_config(cls, config: dict[str, Any], earlier: dict[str, Layer]) -> Layer:
         return cls(layer_from_config({"name": "", **config["layer"]}, earlier))  # type: ignore[arg-type]
 
-    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike) -> int:
         self.dtype, outputs = np.dtype(dtype), 0
         for direction, reader in self.readers.items():
             outputs += reader.build(input_size, rng, dtype)

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
+from numpy.typing import DTypeLike
 
 from .. import backend
 from ..functional import sigmoid
@@ -130,7 +131,7 @@ class Dense(Layer):
         self.units = units
         self.activation = activation
 
-    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike) -> int:
         D, U = known_size(self, input_size), self.units
         self.dtype = np.dtype(dtype)
         self.params = {"W": glorot_uniform((D, U), rng, dtype), "b": np.zeros(U, dtype)}

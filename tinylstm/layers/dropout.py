@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy import ndarray
+from numpy.typing import DTypeLike
 
 from .base import Backward, Forward, Grads, Layer, Rng, State, check_input, check_rate
 
 
-def dropout_mask(rng: Rng, shape: tuple[int, ...], rate: float, dtype: Any) -> ndarray | None:
+def dropout_mask(rng: Rng, shape: tuple[int, ...], rate: float, dtype: DTypeLike) -> ndarray | None:
     """A mask: 0 with probability `rate`, rounded to 16 bits, else 1 / (1 - rate). Its mean is 1, so
     inference needs no rescaling. None if nothing is dropped.
     """

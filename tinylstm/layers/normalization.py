@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy import ndarray
+from numpy.typing import DTypeLike
 
 from ..normalization import (
     batch_norm_backward,
@@ -61,7 +62,7 @@ class BatchNormalization(Layer):
         self.momentum = momentum
         self.epsilon = epsilon
 
-    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike) -> int:
         D = known_size(self, input_size)
         self.dtype = np.dtype(dtype)
         self.params = {"gamma": np.ones(D, dtype), "beta": np.zeros(D, dtype)}
@@ -130,7 +131,7 @@ class LayerNormalization(Layer):
         check_epsilon(self, epsilon)
         self.epsilon = epsilon
 
-    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike) -> int:
         D = known_size(self, input_size)
         self.dtype = np.dtype(dtype)
         self.params = {"gamma": np.ones(D, dtype), "beta": np.zeros(D, dtype)}

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy import ndarray
+from numpy.typing import DTypeLike
 
 from .. import backend
 from .. import recurrent as R
@@ -49,7 +50,7 @@ class Recurrent(Layer):
         self.units = units
         self.return_sequences = return_sequences
 
-    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike) -> int:
         D, H, n = known_size(self, input_size), self.units, self.blocks
         self.dtype = np.dtype(dtype)
         self.params = {
@@ -125,7 +126,7 @@ class LSTM(Recurrent):
         self.forget_bias = forget_bias
         self.recurrent_dropout = recurrent_dropout
 
-    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike) -> int:
         H = super().build(input_size, rng, dtype)
         self.params["b"][H : 2 * H] = self.forget_bias
         return H
@@ -160,7 +161,7 @@ class GRU(Recurrent):
 
     blocks = 3
 
-    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike) -> int:
         H = super().build(input_size, rng, dtype)
         self.params["bh"] = np.zeros(3 * H, dtype)
         return H

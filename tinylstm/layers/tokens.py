@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy import ndarray
+from numpy.typing import DTypeLike
 
 from .. import backend
 from .base import (
@@ -44,7 +45,7 @@ class Embedding(Layer):
         self.vocabulary = vocabulary
         self.units = units
 
-    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike) -> int:
         self.dtype = np.dtype(dtype)
         table = rng.standard_normal((self.vocabulary, self.units)).astype(dtype)
         self.params = {"table": table}
@@ -92,7 +93,7 @@ class TiedDense(Layer):
             raise ValueError(f"TiedDense needs an Embedding {config['embedding']!r} before it")
         return cls(embedding)
 
-    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike) -> int:
         if "table" not in self.embedding.params:
             raise ValueError(
                 "TiedDense's embedding is not built: put the Embedding earlier in the same model"
@@ -140,7 +141,7 @@ class OneHot(Layer):
         check_positive(self, vocabulary=vocabulary)
         self.vocabulary = vocabulary
 
-    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike) -> int:
         self.dtype = np.dtype(dtype)
         return self.vocabulary
 
@@ -161,7 +162,7 @@ class ScaledInteger(OneHot):
     [[[0.75]]]
     """
 
-    def build(self, input_size: int | None, rng: np.random.Generator, dtype: Any) -> int:
+    def build(self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike) -> int:
         self.dtype = np.dtype(dtype)
         return 1
 
