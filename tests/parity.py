@@ -10,8 +10,8 @@ Conventions that differ, and their conversion:
 - PyTorch's Adam adds epsilon after the bias correction, we and Keras before it: epsilon is 1e-30.
   RMSprop: PyTorch adds epsilon after the root, we and Keras under it: epsilon is 1e-30.
 - PyTorch clips by limit / (norm + 1e-6): our limit is reduced accordingly.
-- Masks: PyTorch packs sequences of different lengths and gives zeros at padding; we and Keras
-  repeat the output before it, and take masks with holes.
+- Masks: PyTorch packs sequences of different lengths, and its outputs at padding are zeros, as are
+  those of Keras's Bidirectional; we and Keras's other layers repeat the output before it there.
 - Batch normalization: PyTorch's momentum is one minus ours; its running variance divides by N - 1.
 """
 
@@ -447,14 +447,17 @@ def keras_masked(kind, both, dtype):
     weights = [w for reader in readers.values() for w in keras_weights(reader)]
     found = []
     for title, mask in MASKS.items():
-        ours = ours_forward_backward(layer, x, state, dy, dstate, mask=mask)
+        on = mask[..., None] if both else np.ones((T, B, 1))
+        weight = dy * on
+        ours = ours_forward_backward(layer, x, state, weight, dstate, mask=mask)
+        ours["outputs"] = ours["outputs"] * on
 
-        def total(weights, x, state, mask=mask):
+        def total(weights, x, state, mask=mask, weight=weight):
             outputs, _ = net.stateless_call(
                 weights, frozen, x, initial_state=list(state), mask=mask.T
             )
             y, *final = outputs
-            value = (y * np.swapaxes(dy, 0, 1)).sum()
+            value = (y * np.swapaxes(weight, 0, 1)).sum()
             for f, w in zip(final, dstate, strict=True):
                 value = value + (f * w).sum()
             return value, (y, final)
