@@ -97,9 +97,7 @@ class Run:
                 self.model.set_weights(self.model.weights | own)
 
     def since_best(self, monitor: str) -> int:
-        """Epochs since the lowest `monitor` (or `loss` if it is missing); since the highest of a
-        metric that is better when higher, such as accuracy.
-        """
+        """Epochs since the best `monitor`, or `loss` without it: see `Metric.higher_is_better`."""
         higher = [metric.name for metric in self.metrics if metric.higher_is_better]
         best = max if monitor.removeprefix("val_") in higher else min
         values = [entry.get(monitor, entry["loss"]) for entry in self.history]
