@@ -369,7 +369,7 @@ def keras(dtype):
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     import jax
 
-    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_enable_x64", np.dtype(dtype) == np.float64)
     import keras
     from keras.src.backend.common import dtypes
 
