@@ -175,7 +175,7 @@ class FirstLetter:
 
 
 def gradients() -> Table:
-    """At the start: how the gradient fades with distance. After 400 updates: what was learnt."""
+    """At the start: how the gradient fades with distance. After 1,200 updates: what was learnt."""
     rng, (fig, axes) = np.random.default_rng(0), canvas(1, 2, 11, 4)
     x, distances, steps = rng.standard_normal((201, 16)), np.arange(201)[::-1], (10, 25, 50, 100)
     rows: Table = [("net", "gradient per step", "after 100 steps", *(f"T = {T}" for T in steps))]
@@ -201,10 +201,10 @@ def gradients() -> Table:
 
 
 def learnt(make: Callable[[], Layer], scale: float, steps: int, seed: int) -> float:
-    """The share of first letters that a net remembers after 400 updates."""
+    """The share of first letters that a net remembers after 1,200 updates."""
     model = tl.Sequential([tl.Embedding(12, 16), make(), tl.Dense(8)], seed=seed)
     model.params[f"{model.layers[1].name}.Wh"][...] *= scale
-    tl.fit(model, FirstLetter(steps, seed, 100), 4, None, tl.Adam(0.003), clip=1.0, seed=seed)
+    tl.fit(model, FirstLetter(steps, seed, 100), 12, None, tl.Adam(0.003), clip=1.0, seed=seed)
     batch = next(FirstLetter(steps, seed + 99, 1).epoch(0))
     return float((model.forward(batch.x)[0][-1].argmax(axis=-1) == batch.targets[-1]).mean())
 

@@ -38,7 +38,13 @@ def check(name, dh, dc):
     judge = "the complex step of your forward says"
     results = "dz dc_prev"
     return Check(
-        name, "cell_backward", arguments(dh, dc), expected(dh, dc), results, judge, blocks={"dz": "i f g o"}
+        name,
+        "cell_backward",
+        arguments(dh, dc),
+        expected(dh, dc),
+        results,
+        judge,
+        blocks={"dz": "i f g o"},
     )
 
 
