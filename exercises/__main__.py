@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("numbers", type=int, nargs="*", metavar="NUMBER", help=f"1 to {COUNT}")
     parser.add_argument("--answers", type=Path, nargs="+", default=[HERE], metavar="FOLDER",
-                        help="where the answers are (default: the exercises' own folder)")  # fmt: skip
+                        help="where the answers are (default: here)")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
     parser.add_argument("--limit", type=float, default=LIMIT, metavar="SECONDS",
                         help=f"for one exercise (default {LIMIT:g})")  # fmt: skip

@@ -17,7 +17,7 @@ layers that share weights can all add to the same array.
     python -m exercises 7
 """
 
-import numpy as np  # noqa: F401
+import numpy as np
 from numpy import ndarray
 
 

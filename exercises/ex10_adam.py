@@ -34,7 +34,7 @@ def adam(
     beta_2: float,
     epsilon: float,
 ) -> tuple[ndarray, ndarray, ndarray]:
-    """The new p, m and v, all of the same shape; the old ones are left as they are. t counts from 1.
+    """The new p, m and v, all of the same shape; the old ones stay as they are. t counts from 1.
 
     m and v are returned as they are kept, without the hats.
     """

@@ -60,11 +60,10 @@ def call(
     """
     given = {name: handed(value, name in writes) for name, value in arguments.items()}
     try:
-        with np.errstate(over="raise", invalid="raise", divide="raise"):
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", ComplexWarning)
-                warnings.simplefilter("error", RuntimeWarning)
-                result = function(*given.values())
+        with np.errstate(over="raise", invalid="raise", divide="raise"), warnings.catch_warnings():
+            warnings.simplefilter("error", ComplexWarning)
+            warnings.simplefilter("error", RuntimeWarning)
+            result = function(*given.values())
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a learner may call sys.exit, too

@@ -1,6 +1,7 @@
 """Inputs for the exercises about cells: small, random, with nonzero states, biases and gradients.
 
-Of 16 planted bugs, a check of one step with zero states found 7; of four steps with all of this, 16.
+Of 16 planted bugs, a check of one step with zero states found 7; one of four steps with all this,
+16.
 """
 
 from types import SimpleNamespace

@@ -35,7 +35,7 @@ class Check:
     learner's own forward. expected: a function of the answer that gives the right results.
     returns: the results' names, separated by blanks. judge: where the right results come from.
     writes: arguments that must be written into. blocks: for a result, the names of equal parts of
-    its last axis, to say in which of them the error is. hint: for a wrong answer that no `Wrong` knows.
+    its last axis, to say in which of them the error is. hint: where no `Wrong` is recognised.
     """
 
     name: str

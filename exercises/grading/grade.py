@@ -116,7 +116,7 @@ def hint_for(task: Task, number: int, check: Any, answer: Answer, outcome: Outco
 def wrong_answer(task: Task, number: int, wrong: Wrong) -> Answer:
     """The reference solution with one edit, below the text at the top of its file."""
     path = SOLUTIONS / file_of(number)
-    text, begin, code = path.read_text(encoding="utf-8").partition("\nimport ")
+    text, begin, code = path.read_text(encoding="utf-8").partition('"""\n\n')
     if code.count(wrong.right) != 1:
         times = code.count(wrong.right)
         raise ValueError(f"{path.name} holds {wrong.right!r} {times} times, not once")

@@ -58,7 +58,8 @@ TASK = Task(
             lambda f: complex_step(lambda x: (f.sigmoid(x) * DY).sum(), X),
             "dx",
             "the complex step of your sigmoid",
-            hint="the derivative of y = sigmoid(x) is y (1 - y), and the chain rule multiplies by dy",
+            hint="the derivative of y = sigmoid(x) is y (1 - y), and the chain rule multiplies "
+            "by dy",
         ),
     ),
     wrong=(
@@ -76,7 +77,8 @@ TASK = Task(
         Wrong(
             "0.5 + 0.5 * np.tanh(x / 2)",
             "0.5 + 0.5 * np.tanh(x)",
-            "this is sigmoid(2 x): the argument of tanh is x / 2. It looks right in a plot, and the "
+            "this is sigmoid(2 x): the argument of tanh is x / 2. It looks right in a plot, and "
+            "the "
             "example of a well-known library had it for years",
         ),
         Wrong(

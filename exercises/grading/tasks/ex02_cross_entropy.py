@@ -93,7 +93,8 @@ TASK = Task(
         Wrong(
             "(np.log(s) - z[rows, targets]).mean()",
             "-np.log((e / s[:, None])[rows, targets]).mean()",
-            "p rounds to 0 for a target far below the maximum, and log 0 is minus infinity. Compute "
+            "p rounds to 0 for a target far below the maximum, and log 0 is minus infinity. "
+            "Compute "
             "the loss from log s and the logit, not from p",
         ),
         Wrong(
@@ -109,7 +110,8 @@ TASK = Task(
         Wrong(
             "s = e.sum(axis=1)  # (N,)",
             "s = np.ones(len(e)) * e.sum()  # (N,)",
-            "you divide by the sum over all rows: each row's probabilities sum to 1, so sum(axis=1)",
+            "you divide by the sum over all rows: each row's probabilities sum to 1, so "
+            "sum(axis=1)",
         ),
         Wrong(
             "    return dlogits / len(p)",

@@ -54,7 +54,8 @@ TASK = Task(
             in_complex,
             "h c gates",
             "the formula says",
-            hint="make no float arrays for complex numbers: np.concatenate takes the type it is given",
+            hint="make no float arrays for complex numbers: np.concatenate takes the type it is "
+            "given",
         ),
     ),
     wrong=(

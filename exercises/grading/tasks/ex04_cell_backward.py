@@ -67,7 +67,8 @@ TASK = Task(
         Wrong(
             "dc = dc + dh * o * (1 - tanh_c**2)",
             "dc = dc + 0 * dh",
-            "your dc ignores the output. h = o tanh(c) depends on c: dc = dc + dh o (1 - tanh(c)^2)",
+            "your dc ignores the output. h = o tanh(c) depends on c: dc = dc + dh o (1 - "
+            "tanh(c)^2)",
         ),
         Wrong(
             "dc = dc + dh * o * (1 - tanh_c**2)",
@@ -125,7 +126,8 @@ TASK = Task(
         ),
         Wrong(
             "    dzi = di * i * (1 - i)  # (B, H)\n",
-            "    dzi, df, dg = di, df / f / (1 - f), dg / (1 - g**2)  # (B, H)\n    do = do / o / (1 - o)\n",
+            "    dzi, df, dg = di, df / f / (1 - f), dg / (1 - g**2)  # (B, H)\n    do = do / o "
+            "/ (1 - o)\n",
             "you return the gradients of the gates. One more step leads to z, through sigmoid and "
             "tanh: dz_i = di i (1 - i), and so on",
         ),

@@ -140,13 +140,15 @@ TASK = Task(
         Wrong(
             "dz[t], dc = lstm_cell_backward(dh, dc, c[t], c[t + 1], gates[t])",
             "dz[t], _ = lstm_cell_backward(dh, dc, c[t], c[t + 1], gates[t])",
-            "dc stays what it was at the end: the cell's backward pass returns dc_prev, which is the "
+            "dc stays what it was at the end: the cell's backward pass returns dc_prev, which is "
+            "the "
             "dc of the step before",
         ),
         Wrong(
             "c[t], c[t + 1], gates[t])\n        dh",
             "c[t + 1], c[t], gates[t])\n        dh",
-            "c[t] is the cell state before step t, and c[t + 1] the one after it: you have them the "
+            "c[t] is the cell state before step t, and c[t + 1] the one after it: you have them "
+            "the "
             "other way round",
         ),
         Wrong(
@@ -160,6 +162,7 @@ TASK = Task(
             "the gradient of h_prev comes through z: dh = dz[t] Wh^T",
         ),
     ),
-    after="The loop of the whole course. In PyTorch it is hidden behind `loss.backward()`; here you "
+    after="The loop of the whole course. In PyTorch it is hidden behind `loss.backward()`; here "
+    "you "
     "wrote it. The house's own: lstm_forward and lstm_backward in tinylstm/functional.py.",
 )

@@ -1,7 +1,5 @@
 """Exercise 6: its checks, and the wrong answers that are known."""
 
-import numpy as np
-
 from tinylstm.functional import lstm_forward
 
 from ..cells import problem, slow_lstm
@@ -56,7 +54,8 @@ TASK = Task(
         Wrong(
             "lstm_forward(x[t : t + steps], h, c, Wx, Wh, b)",
             "lstm_forward(x[t : t + steps], 0 * h0 if t else h0, 0 * c0 if t else c0, Wx, Wh, b)",
-            "every chunk after the first begins with zeros: carry the state on from the chunk before",
+            "every chunk after the first begins with zeros: carry the state on from the chunk "
+            "before",
         ),
         Wrong(
             "lstm_forward(x[t : t + steps], h, c, Wx, Wh, b)",
@@ -78,7 +77,8 @@ TASK = Task(
         Wrong(
             "lstm_backward(dout[t : t + steps], dh, dc, cache, dWx, dWh, db)",
             "_, back, cell = lstm_backward(\n"
-            "            dout[t : t + steps], *((dh, dc) if t == 0 else (back, cell)), cache, dWx, dWh, db\n"
+            "            dout[t : t + steps], *((dh, dc) if t == 0 else (back, cell)), cache, "
+            "dWx, dWh, db\n"
             "        )",
             "you hand the gradient of one chunk's initial state on to the next chunk. A gradient "
             "flows back in time, not on: begin each chunk's backward pass with zeros",

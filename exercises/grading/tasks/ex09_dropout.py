@@ -89,12 +89,14 @@ TASK = Task(
         Wrong(
             "return dy * mask",
             "return dy",
-            "the gradient comes back everywhere: what was dropped has no influence, so dx = dy mask",
+            "the gradient comes back everywhere: what was dropped has no influence, so dx = dy "
+            "mask",
         ),
         Wrong(
             "return dy * mask",
             "return dy * (mask > 0)",
-            "the scale is lost on the way back: y = x mask gives dx = dy mask, with its 1 / (1 - rate)",
+            "the scale is lost on the way back: y = x mask gives dx = dy mask, with its 1 / (1 - "
+            "rate)",
         ),
     ),
     after="A mask that is drawn anew on the way back is the classic bug: the loss still falls, and "

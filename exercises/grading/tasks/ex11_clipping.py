@@ -95,6 +95,7 @@ TASK = Task(
             "factor does not",
         ),
     ),
-    after="Watch the norm in a log: it tells of an explosion before the loss does. docs/why.md shows "
+    after="Watch the norm in a log: it tells of an explosion before the loss does. docs/why.md "
+    "shows "
     "how it comes about. The house's own: clip_by_global_norm in tinylstm/optimizers.py.",
 )

@@ -23,7 +23,7 @@ def twin(f):
 
 
 def arguments(f):
-    h, gates, an = f.gru_forward(ZX, P.h0, P.Wh, P.bh)
+    _, gates, an = f.gru_forward(ZX, P.h0, P.Wh, P.bh)
     return {"dh": P.dhT, "h_prev": P.h0, "gates": gates, "an": an, "Wh": P.Wh}
 
 
@@ -72,7 +72,8 @@ TASK = Task(
             "h gates an",
             "the formula says",
             blocks={"gates": "r u n"},
-            hint="make no float arrays for complex numbers, and return the gates in the order r u n",
+            hint="make no float arrays for complex numbers, and return the gates in the order r "
+            "u n",
         ),
         Check(
             "backward",
@@ -93,7 +94,8 @@ TASK = Task(
         Wrong(
             "n = np.tanh(zn + r * an)",
             "n = np.tanh(zn + (r * h_prev) @ Wh[:, -h_prev.shape[1]:] + bh[-h_prev.shape[1]:])",
-            "you reset the state before the product, as in the first version of the paper. PyTorch, "
+            "you reset the state before the product, as in the first version of the paper. "
+            "PyTorch, "
             "Keras and this exercise multiply a_n, which is the product, by r",
         ),
         Wrong(
@@ -124,12 +126,14 @@ TASK = Task(
         Wrong(
             "return dzx, da, dh * u + da @ Wh.T",
             "return dzx, da, da @ Wh.T",
-            "h_prev is used twice: in a, and straight in h = ... + u h_prev. The second path is lost",
+            "h_prev is used twice: in a, and straight in h = ... + u h_prev. The second path is "
+            "lost",
         ),
         Wrong(
             "return dzx, da, dh * u + da @ Wh.T",
             "return dzx, da, dh * u",
-            "h_prev is used twice: straight in h, and in a = h_prev Wh + bh. The second path is lost",
+            "h_prev is used twice: straight in h, and in a = h_prev Wh + bh. The second path is "
+            "lost",
         ),
         Wrong(
             "return dzx, da, dh * u + da @ Wh.T",
