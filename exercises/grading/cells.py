@@ -7,12 +7,13 @@ Of 16 planted bugs, a check of one step with zero states found 7; one of four st
 from types import SimpleNamespace
 
 import numpy as np
+from numpy import ndarray
 
 from .checks import numbers
 from .twins import naive
 
 
-def ramp(*shape: int) -> np.ndarray:
+def ramp(*shape: int) -> ndarray:
     """The numbers cos 0, cos 1, ...: what the published examples have for weights and biases."""
     return np.cos(np.arange(int(np.prod(shape)), dtype=float)).reshape(shape)
 
@@ -27,7 +28,9 @@ def problem(blocks: int = 4, T: int = 4, B: int = 2, D: int = 3, H: int = 2) -> 
     )  # fmt: skip
 
 
-def slow_lstm(x, h0, c0, Wx, Wh, b):
+def slow_lstm(
+    x: ndarray, h0: ndarray, c0: ndarray, Wx: ndarray, Wh: ndarray, b: ndarray
+) -> tuple[ndarray, ndarray, ndarray]:
     """All states and gates, (T+1, B, H) twice and (T, B, 4H): each step by the slow twin."""
     h, c, gates = [h0], [c0], []
     for t in range(len(x)):
