@@ -3,6 +3,7 @@ a learner may write gets a clear message.
 """
 
 import ast
+import doctest
 import json
 import os
 import shutil
@@ -13,13 +14,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exercises.__main__ import main
-from exercises.grading.answers import COUNT, FILES, HERE, SOLUTIONS
-from exercises.grading.checks import complex_step
-from exercises.grading.grade import complete, grade, judged, task_of, wrong_answer
-from exercises.grading.worker import grades
-
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # exercises/ is not installed
+
+from exercises.__main__ import main  # noqa: E402
+from exercises.grading.answers import COUNT, FILES, HERE, SOLUTIONS, load  # noqa: E402
+from exercises.grading.checks import complex_step  # noqa: E402
+from exercises.grading.grade import (  # noqa: E402
+    complete,
+    grade,
+    judged,
+    task_of,
+    wrong_answer,
+)
+from exercises.grading.worker import grades  # noqa: E402
+
 NUMBERS = range(1, COUNT + 1)
 WRONG = [(number, wrong) for number in NUMBERS for wrong in task_of(number).wrong]
 
@@ -226,7 +235,7 @@ def test_a_file_that_does_not_load_is_named(tmp_path, text, said):
     assert found.status == "broken" and said in found.message and FILES[0] in found.message
 
 
-def test_what_never_ends_or_ends_the_process_ends_nothing_else(tmp_path):
+def test_what_never_ends_or_ends_the_process(tmp_path):
     learner(tmp_path, FILES[0], SIGMOID.format("\n    while True:\n        x = x + 1\n"))
     learner(tmp_path, FILES[1], "import os\n\n\ndef softmax_cross_entropy(z, t): os._exit(3)\n"
             "def softmax_cross_entropy_backward(p, t): pass\n")  # fmt: skip
@@ -395,10 +404,6 @@ def test_the_published_numbers_are_pytorchs():
 
 
 def test_the_examples_in_the_solutions_run():
-    import doctest
-
-    from exercises.grading.answers import load
-
     tried = 0
     for file in FILES:
         failed, count = doctest.testmod(load(SOLUTIONS / file))

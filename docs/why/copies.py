@@ -1,4 +1,4 @@
-"""Memorisation: a net is trained until it knows its twelve pieces by heart, and composes on the way.
+"""Memorisation: a net learns twelve pieces by heart, and composes on the way.
 
 What it composes is compared with these pieces: how long is the longest passage that it copies?
 """

@@ -43,7 +43,7 @@ class Check:
     arguments: Callable[[Answer], dict[str, Any]]
     expected: Callable[[Answer], Any]
     returns: str
-    judge: str = "the slow twin"
+    judge: str = "the slow twin says"
     writes: str = ""
     blocks: Mapping[str, str] = field(default_factory=dict)
     hint: str = ""
@@ -92,14 +92,14 @@ class Check:
     def difference(self, name: str, value: ndarray, wanted: ndarray, errors: ndarray) -> str:
         """In words: the worst entry, and what the whole array looks like."""
         index = tuple(int(i) for i in np.unravel_index(int(errors.argmax()), errors.shape))
-        line = f"{name} is wrong{at(index)}: yours {value[index]:.6g}, "
-        line += f"{self.judge} {wanted[index]:.6g}"
-        if name in self.blocks:
+        mine, right = value[index] + 0, wanted[index] + 0  # no -0
+        line = f"{name} is wrong{at(index)}: yours {mine:.6g}, {self.judge} {right:.6g}"
+        if name in self.blocks and value.any():
             blocks = self.blocks[name].split()
             parts = zip(blocks, np.split(errors > self.tolerance, len(blocks), -1), strict=True)
             wrong = [block for block, part in parts if part.any()]
             if len(wrong) < len(blocks):
-                line += f"\nOnly the part {' and '.join(wrong)} is wrong"
+                line += f"\nOf its parts {self.blocks[name]}, wrong: {' '.join(wrong)}"
         return "\n".join([line, *symptoms(name, value, wanted)])
 
 

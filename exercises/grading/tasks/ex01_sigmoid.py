@@ -47,7 +47,7 @@ TASK = Task(
             lambda f: {"x": Z},
             lambda f: 1 / (1 + np.exp(-Z)),
             "y",
-            "the formula",
+            "the formula says",
             hint="for a complex x, abs, maximum, where(x > 0, ...) and float arrays lose the "
             "imaginary part, by which your backward pass is going to be graded. Use one formula",
         ),
@@ -57,7 +57,7 @@ TASK = Task(
             lambda f: {"dy": DY, "y": f.sigmoid(X)},
             lambda f: complex_step(lambda x: (f.sigmoid(x) * DY).sum(), X),
             "dx",
-            "the complex step of your sigmoid",
+            "the complex step of your sigmoid says",
             hint="the derivative of y = sigmoid(x) is y (1 - y), and the chain rule multiplies "
             "by dy",
         ),

@@ -74,7 +74,7 @@ TASK = Task(
             lambda f: {"p": f.softmax_cross_entropy(LOGITS, TARGETS)[1], "targets": TARGETS},
             lambda f: complex_step(lambda z: f.softmax_cross_entropy(z, TARGETS)[0], LOGITS),
             "dlogits",
-            "the complex step of your loss",
+            "the complex step of your loss says",
             hint="dlogits = (p - onehot(target)) / N",
         ),
     ),
