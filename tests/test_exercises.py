@@ -240,8 +240,9 @@ def test_what_never_ends_or_ends_the_process(tmp_path):
     learner(tmp_path, FILES[1], "import os\n\n\ndef softmax_cross_entropy(z, t): os._exit(3)\n"
             "def softmax_cross_entropy_backward(p, t): pass\n")  # fmt: skip
     shutil.copy(SOLUTIONS / FILES[2], tmp_path)
-    endless, exits, right = grades(tmp_path, [1, 2, 3], limit=1.0)
-    assert endless.status == "broken" and "sigmoid was still running after 1 s" in endless.message
+    (endless,) = grades(tmp_path, [1], limit=3.0)  # a busy machine needs a second to begin
+    exits, right = grades(tmp_path, [2, 3])
+    assert endless.status == "broken" and "sigmoid was still running after 3 s" in endless.message
     assert f"of {FILES[0]}" in endless.message and "line " in endless.message
     assert exits.status == "broken" and "ends the whole process" in exits.message
     assert right.status == "right"

@@ -1,4 +1,4 @@
-"""Memorisation: a net learns twelve pieces by heart, and composes on the way.
+"""Memorisation: a net learns six pieces by heart, and composes on the way.
 
 What it composes is compared with these pieces: how long is the longest passage that it copies?
 """
@@ -16,7 +16,7 @@ from tinylstm.music.evaluation.copies import KnownPieces, Passage
 
 from .page import ACCENT, INK, SOFT, SONGS, Table, canvas, keep
 
-PIECES, NOTES, TAKES = 12, 200, 12
+PIECES, JUDGED, NOTES, TAKES = 6, 2, 200, 12
 LOSSES = (3.0, 2.5, 2.0, 1.5, 1.0, 0.5, 0.25, 0.1)  # nats per token: where the net composes
 
 
@@ -60,20 +60,23 @@ def on_grid(corpus: music.Corpus, name: str) -> list[Note]:
     return corpus.tokenizer.decode(corpus.tokenizer.encode(piece))
 
 
+def first(tokens: tl.Tokens, pieces: int) -> tl.Tokens:
+    """The first pieces."""
+    return tl.Tokens(tokens.ids[: tokens.ends[pieces - 1]], tokens.starts[:pieces])
+
+
 def copies() -> Table:
     """Training loss, held-out loss and copies, down to 0.1 nats per token."""
     corpus = music.load_corpus(SONGS, music.EventTokenizer(), progress=False)
-    starts = corpus.train.starts
-    train = tl.Tokens(corpus.train.ids[: starts[PIECES]], starts[:PIECES])
+    train, held_out = first(corpus.train, PIECES), first(corpus.validation, JUDGED)
     names = corpus.train_pieces[:PIECES]
     known = KnownPieces((name, on_grid(corpus, name)) for name in names)
     human = [on_grid(corpus, name)[:NOTES] for name in corpus.validation_pieces]
     human_copies = [known.longest(notes, exactly=True).notes for notes in human]
-    table, V = tl.Embedding(len(corpus.tokenizer), 256), len(corpus.tokenizer)
-    model = tl.Sequential([table, tl.LSTM(256, True), tl.LSTM(256, True), tl.Dense(V)])
-    composer, judged = Composer(corpus, known), tl.Streams(corpus.validation, 8, 100, shuffle=False)
-    data = tl.Streams(train, 16, 50)
-    tl.fit(model, data, 400, judged, tl.Adam(0.002), callbacks=[composer])
+    V = len(corpus.tokenizer)
+    model = tl.Sequential([tl.Embedding(V, 128), tl.LSTM(256, True), tl.Dense(V)])
+    composer, judged = Composer(corpus, known), tl.Streams(held_out, 8, 100, shuffle=False)
+    tl.fit(model, tl.Streams(train, 8, 50), 400, judged, tl.Adam(0.004), callbacks=[composer])
     draw(composer, float(np.median(human_copies)))
     draw_copy(composer, corpus)
     rows: Table = [("epoch", "training", "held out", "longest copy, median", "longest copy, most")]
@@ -88,7 +91,7 @@ def draw(composer: Composer, human: float) -> None:
     """Both losses, and the copies, over the training loss."""
     fig, axes = canvas(1, 2, 10, 3.6)
     epochs, loss, held_out, median, most = np.array(composer.rows).T
-    axes[0].plot(epochs, loss, "o-", color=SOFT, label="the twelve pieces")
+    axes[0].plot(epochs, loss, "o-", color=SOFT, label="the six pieces")
     axes[0].plot(epochs, held_out, "o-", color=ACCENT, label="held-out pieces")
     axes[0].set(xlabel="epochs", ylabel="nats per token", ylim=(0, None))
     axes[0].legend(frameon=False)

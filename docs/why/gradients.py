@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from numpy import ndarray
 
 import tinylstm as tl
 from tinylstm.layers import Layer, SimpleRNN
@@ -48,27 +49,34 @@ class FirstLetter:
             yield tl.Batch(x, targets, np.ones(64, bool), 64)
 
 
+def fading(make: Callable[[], Layer], scale: float) -> ndarray:
+    """The log of the gradient's norm at 0, 1, ..., 200 steps back, less that at 0, (201,): the mean
+    of five nets before training, on random input.
+    """
+    x = 0.3 * np.random.default_rng(0).standard_normal((201, 16))  # (T, D)
+    total = np.zeros(201)
+    for seed in range(5):
+        model = tl.Sequential([make(), tl.Dense(8)], 16, seed, np.float64)
+        model.params[f"{model.layers[0].name}.Wh"][...] *= scale
+        total += np.log(tl.connectivity(model, x, 200, target=0))[::-1] / 5
+    return total - total[0]
+
+
 def gradients() -> Table:
     """At the start: how the gradient fades with distance. After 1,200 updates: what was learnt."""
-    rng, (fig, axes) = np.random.default_rng(0), canvas(1, 2, 11, 4)
-    x, distances, steps = rng.standard_normal((201, 16)), np.arange(201)[::-1], (10, 25, 50, 100)
+    (fig, axes), steps = canvas(1, 2, 11, 4), (10, 25, 50, 100)
     rows: Table = [("net", "gradient per step", "after 100 steps", *(f"T = {T}" for T in steps))]
     for name, (make, scale, color, line) in recurrent_nets(64).items():
-        profile = np.zeros(201)
-        for seed in range(5):
-            model = tl.Sequential([make(), tl.Dense(8)], 16, seed, np.float64)
-            model.params[f"{model.layers[0].name}.Wh"][...] *= scale
-            profile += np.log(tl.connectivity(model, 0.3 * x, 200, target=0)) / 5
-        axes[0].semilogy(distances, np.exp(profile - profile[200]), line, color=color, label=name)
-        per_step = np.exp((profile[100] - profile[180]) / 80)
+        faded = fading(make, scale)  # (201,)
         right = [np.median([learnt(make, scale, T, seed) for seed in range(3)]) for T in steps]
+        axes[0].semilogy(np.exp(faded), line, color=color, label=name)
         axes[1].plot(steps, right, line, marker="o", color=color)
-        rows.append((name, f"{per_step:.3f}", f"{np.exp(profile[100] - profile[200]):.0e}",
-                     *(f"{share:.0%}" for share in right)))  # fmt: skip
+        per_step = np.exp((faded[100] - faded[20]) / 80)
+        shares = [f"{share:.0%}" for share in right]
+        rows.append((name, f"{per_step:.3f}", f"{np.exp(faded[100]):.0e}", *shares))
         print(rows[-1], flush=True)
-    axes[0].set(
-        xlabel="steps back", title="norm of the gradient, before training", ylim=(1e-30, 1e9)
-    )
+    axes[0].set(xlabel="steps back", ylim=(1e-30, 1e9))
+    axes[0].set_title("norm of the gradient, before training")
     axes[1].set(xlabel="T, steps to remember", title="share of letters remembered", ylim=(0, 1.05))
     axes[1].axhline(1 / 8, color=INK, lw=0.8, ls="--")
     fig.legend(loc="outside lower center", ncols=3, frameon=False)
