@@ -11,6 +11,7 @@ Exits with 0 if all exercises that were graded are right, else with 1.
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -103,7 +104,7 @@ def in_full(grade: Grade, folder: Path) -> str:
     lines = ["", f"{grade.number}. {grade.title}    {place(folder, grade)}", ""]
     lines += [f"   right   {name}" for name in grade.passed]
     if grade.status == "right":
-        lines += ["", *indented(f"Solved, to {grade.error:.0e}. {grade.after}")]
+        lines += ["", *indented(f"Solved, {exactness(grade)}. {grade.after}")]
         if grade.number < COUNT:
             lines += ["", f"   Next: exercise {grade.number + 1}."]
     elif grade.status == "unwritten":
@@ -115,10 +116,13 @@ def in_full(grade: Grade, folder: Path) -> str:
     return "\n".join([*lines, ""])
 
 
+def exactness(grade: Grade) -> str:
+    """The largest relative error, in words."""
+    return f"to {grade.error:.0e}" if grade.error else "exactly"
+
+
 def indented(text: str, by: str = "   ") -> list[str]:
     """A text in lines of at most 90 columns."""
-    import textwrap
-
     return [
         by + line for part in text.split("\n") for line in textwrap.wrap(part, 90 - len(by)) or [""]
     ]

@@ -4,7 +4,6 @@ What it composes is compared with these pieces: how long is the longest passage 
 """
 
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -107,23 +106,30 @@ def draw(composer: Composer, human: float) -> None:
 def draw_copy(composer: Composer, corpus: music.Corpus) -> None:
     """The longest copy, and where it comes from."""
     passage, notes = composer.longest
-    notes = sorted(notes, key=lambda note: (note.onset, note.pitch, note.duration))
-    source = on_grid(corpus, passage.source)
-    begin = notes[passage.place].onset
+    source = in_order(on_grid(corpus, passage.source))
+    copied = in_order(notes)[passage.place :][: passage.notes]
+    heard = [(note.pitch, note.duration) for note in copied]
+    begins = (i for i in range(len(source)) if source[i].onset == passage.at)
+    spans = (source[i : i + passage.notes] for i in begins)
+    original = next(s for s in spans if [(note.pitch, note.duration) for note in s] == heard)
     fig, axes = canvas(2, 1, 10, 4.2)
-    for ax, shown, first, copied in (
-        (axes[0], notes, begin, notes[passage.place : passage.place + passage.notes]),
-        (axes[1], source, passage.at, []),
-    ):
-        end = first + 40
-        inside = [note for note in shown if first - 8 <= note.onset < end]
-        color = [ACCENT if note in copied or (ax is axes[1] and passage.at <= note.onset < end) else
-                 INK for note in inside]  # fmt: skip
-        ax.barh([n.pitch for n in inside], [n.duration for n in inside],
-                left=[n.onset - first for n in inside], height=0.9, color=color)  # fmt: skip
-        ax.set(xlim=(-8, 40), ylabel="pitch")
-    axes[0].set_title(f"composed: {passage.notes} notes (red) are those of the piece below")
+    for ax, shown, marked in ((axes[0], notes, copied), (axes[1], source, original)):
+        begin = marked[0].onset
+        inside = [note for note in shown if begin - 4 <= note.onset < begin + 36]
+        ax.barh(
+            [note.pitch for note in inside],
+            [note.duration for note in inside],
+            left=[note.onset - begin for note in inside],
+            height=0.9,
+            color=[ACCENT if note in marked else INK for note in inside],
+        )
+        ax.set(xlim=(-4, 36), ylabel="pitch")
+    axes[0].set_title(f"composed: the {passage.notes} red notes are those of the piece below")
     axes[1].set_title(passage.source)
     axes[1].set_xlabel("quarter notes")
     keep(fig, "copy.png")
-    print(passage, [b.onset - a.onset for a, b in pairwise(notes[:3])])
+
+
+def in_order(notes: list[Note]) -> list[Note]:
+    """Sorted as `KnownPieces` counts them."""
+    return sorted(notes, key=lambda note: (note.onset, note.pitch, note.duration))

@@ -79,7 +79,7 @@ TASK = Task(
             "0.5 + 0.5 * np.tanh(x)",
             "this is sigmoid(2 x): the argument of tanh is x / 2. It looks right in a plot, and "
             "the "
-            "example of a well-known library had it for years",
+            "LSTM example of a well-known library has it",
         ),
         Wrong(
             "0.5 + 0.5 * np.tanh(x / 2)",

@@ -133,5 +133,5 @@ TASK = Task(
         ),
     ),
     after="Each line is a line of lstm_cell_backward in tinylstm/functional.py; docs/backprop.md "
-    "derives them. Among published teaching codes, several had one of these lines wrong for years.",
+    "derives them.",
 )

@@ -74,7 +74,7 @@ TASK = Task(
             "m_hat = m / (1 - beta_1**t)\n    v_hat = v / (1 - beta_2**t)",
             "m_hat = m / (1 - beta_1)\n    v_hat = v / (1 - beta_2)",
             "the correction has lost its t: it is 1 - beta^t. The first update cannot tell; a "
-            "well-known teaching code had it like this for years",
+            "well-known teaching code has it like this",
         ),
         Wrong(
             "m_hat = m / (1 - beta_1**t)\n    v_hat = v / (1 - beta_2**t)",

@@ -172,5 +172,5 @@ TASK = Task(
     ),
     after="The house's own: EventTokenizer in tinylstm/music/tokenizers/events.py, by the same "
     "idea. "
-    "The 2017 tutorial's loses every duration and every rest: docs/tokenizers.md has the count.",
+    "The 2017 tutorial's loses durations, rests and the octaves of chords: docs/tokenizers.md.",
 )

@@ -151,6 +151,7 @@ TASK = Task(
             "next step: a sum",
         ),
     ),
-    after="Bugs like these were in numpy-ml, in ML-From-Scratch, in autograd's examples; see the "
-    "README. You can check any code now, and your own first.",
+    after="The README lists well-known teaching codes in which one line is wrong. You can check "
+    "any "
+    "code now, and your own first.",
 )
