@@ -135,6 +135,79 @@ def add_embedding_gradient(dy, ids, dtable):
 """
 
 
+ENTROPY = """
+def softmax_cross_entropy(z, t):
+    m = z.max(axis=1)[:, None]
+    log_p = z - m - np.log(np.exp(z - m).sum(axis=1))[:, None]
+    return -sum(log_p[n, t[n]] for n in range(len(t))) {}, np.exp(log_p)
+
+def softmax_cross_entropy_backward(p, t):
+    return (p - np.eye(p.shape[1])[t]) {}
+"""
+TIME = """
+from tinylstm.functional import lstm_cell_backward, lstm_cell_forward
+
+def lstm_forward(x, h0, c0, Wx, Wh, b):
+    h, c, gates = [h0], [c0], []
+    for step in x:
+        now = lstm_cell_forward(step @ Wx + b, h[-1], c[-1], Wh)
+        for kept, new in zip((h, c, gates), now):
+            kept.append(new)
+    return np.stack(h), np.stack(c), np.stack(gates)
+
+def lstm_backward(dout, dh, dc, c, gates, Wh):
+    found = []
+    for t in range(len(dout) - 1, -1, -1):
+        dz, dc = lstm_cell_backward({}, dc, {}, gates[t])
+        dh = np.einsum("bk,hk->bh", dz, Wh)
+        found.insert(0, dz)
+    return np.stack(found), dh, dc
+"""
+WEIGHTS = """
+def add_weight_gradients(x, h, dz, dWx, dWh, db):
+    dWx {0} np.einsum("tbd,tbk->dk", x, dz)
+    dWh {0} np.einsum("tbh,tbk->hk", {1}, dz)
+    db {0} np.einsum("tbk->k", dz)
+"""
+ADAM = """
+def adam(p, g, m, v, t, rate, beta_1, beta_2, epsilon):
+    m, v = m + (1 - beta_1) * (g - m), v + (1 - beta_2) * (g * g - v)
+    root = (v / (1 - beta_2 ** t)) ** 0.5
+    return p - rate / (root + epsilon) * (m / (1 - {})), m, v
+"""
+RESET = """
+def gru_forward(zx, h_prev, Wh, bh):
+    H = h_prev.shape[1]
+    s = lambda z: (1 + np.tanh(z / 2)) / 2
+    a = h_prev @ Wh + bh
+    r, u = s(zx[:, :H] + a[:, :H]), s(zx[:, H:2 * H] + a[:, H:2 * H])
+    n = np.tanh(zx[:, 2 * H:] + {})
+    return n + u * (h_prev - n), np.hstack([r, u, n]), a[:, 2 * H:]
+
+def gru_backward(dh, h_prev, gates, an, Wh):
+    raise NotImplementedError
+"""
+NUCLEUS = """
+def distribution(logits, temperature, top_p):
+    if not temperature:
+        return (np.arange(len(logits)) == np.argmax(logits)) * 1.0
+    p = np.exp((logits - max(logits)) / temperature)
+    p, mass, kept = p / sum(p), 0.0, np.zeros(len(p))
+    for v in sorted(range(len(p)), key=lambda v: p[v], reverse=True):
+        if {}:
+            kept[v] = p[v]
+        mass += p[v]
+    return kept / sum(kept)
+
+def draw(p, u):
+    total = 0.0
+    for token, share in enumerate(p):
+        total += share
+        if total > u:
+            return token
+"""
+
+
 @pytest.mark.parametrize(
     ("number", "text", "status", "hint"),
     [
@@ -148,6 +221,22 @@ def add_embedding_gradient(dy, ids, dtable):
         (4, BACKWARD.format("dc[n, k]", "c_prev"), "right", ""),
         (4, BACKWARD.format("0", "c_prev"), "wrong", "your dc ignores the next cell"),
         (4, BACKWARD.format("dc[n, k]", "c"), "wrong", "multiplied the old cell state"),
+        (2, ENTROPY.format("/ len(t)", "/ len(t)"), "right", ""),
+        (2, ENTROPY.format("", "/ len(t)"), "wrong", "a sum where the mean belongs"),
+        (2, ENTROPY.format("/ len(t)", ""), "wrong", "a mean over N rows"),
+        (5, TIME.format("dh + dout[t]", "c[t], c[t + 1]"), "right", ""),
+        (5, TIME.format("dout[t]", "c[t], c[t + 1]"), "wrong", "no backpropagation through time"),
+        (5, TIME.format("dh + dout[t]", "c[t + 1], c[t]"), "wrong", "the other way round"),
+        (7, WEIGHTS.format("+=", "h[:-1]"), "right", ""),
+        (7, WEIGHTS.format("+=", "h[1:]"), "wrong", "what went into step t is h[t]"),
+        (10, ADAM.format("beta_1 ** t"), "right", ""),
+        (10, ADAM.format("beta_1"), "wrong", ""),
+        (12, RESET.format("r * (h_prev @ Wh + bh)[:, 2 * H:]"), "unwritten", ""),
+        (12, RESET.format("(h_prev @ Wh + bh)[:, 2 * H:]"), "wrong", "reset gate is missing"),
+        (12, RESET.format("(r * h_prev) @ Wh[:, 2 * H:] + bh[2 * H:]"), "wrong",
+         "reset the state before the product"),
+        (13, NUCLEUS.format("mass < top_p"), "right", ""),
+        (13, NUCLEUS.format("mass + p[v] <= top_p"), "wrong", "the token that reaches top_p"),
         (8, SCATTER.format("for t, n in np.ndindex(*ids.shape): dtable[ids[t, n]] += dy[t, n]"),
          "right", ""),
         (8, SCATTER.format("dtable[ids.ravel()] += dy.reshape(ids.size, -1)"), "wrong",
@@ -204,6 +293,14 @@ def test_a_clear_message_for(tmp_path, body, status, said):
     found = grade(learner(tmp_path, FILES[0], SIGMOID.format(body)), 1)
     assert found.status == status and said in found.message, found
     assert "Traceback" not in found.message
+
+
+def test_the_line_is_the_learners_own(tmp_path):
+    """Also where the grader calls in between, and the error is raised by a library."""
+    number = FILES.index("ex10_adam.py") + 1
+    text = "def adam(p, g, m, v, t, *rest):\n    return np.zeros((2, 3)) @ p[:2], m, v\n"
+    found = grade(learner(tmp_path, FILES[number - 1], text), number)
+    assert "in line 6: return np.zeros((2, 3)) @ p[:2], m, v" in found.message, found
 
 
 def test_two_results_of_three(tmp_path):

@@ -8,11 +8,17 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 from numpy.exceptions import ComplexWarning
+
+import tinylstm
+
+OTHERS = [str(Path(str(module.__file__)).parent) for module in (np, tinylstm, traceback)]
+OTHERS.append(str(Path(__file__).parent))
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ def call(
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a learner may call sys.exit, too
-        return refused(error, function)
+        return refused(error)
     if writes:
         return Outcome(tuple(given[name] for name in writes))
     return results(result, returns)
@@ -82,9 +88,9 @@ def handed(value: Any, writable: bool) -> Any:
     return value
 
 
-def refused(error: BaseException, function: Callable | None = None) -> Outcome:
+def refused(error: BaseException) -> Outcome:
     """The outcome of a call that raised."""
-    name, (line, code) = type(error).__name__, place(error, function)
+    name, (line, code) = type(error).__name__, place(error)
     at = f" in line {line}: {code}" if line else ""
     if isinstance(error, NotImplementedError):
         return Outcome(kind="unwritten", message="not written yet")
@@ -97,15 +103,15 @@ def refused(error: BaseException, function: Callable | None = None) -> Outcome:
     return Outcome(kind="raised", message=f"raises {name}: {error}{at}", detail=f"{name}: {error}")
 
 
-def place(error: BaseException, function: Callable | None) -> tuple[int, str]:
+def place(error: BaseException) -> tuple[int, str]:
     """The line of the learner's file where an error came from, and its text; 0 if there is none."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = getattr(getattr(function, "__code__", None), "co_filename", "")
-    inside = [frame for frame in frames if frame.filename == own]
-    if not inside:
-        others = ("grading", "numpy", "tinylstm")
-        inside = [f for f in frames if not any(part in f.filename for part in others)]
-    return (inside[-1].lineno or 0, inside[-1].line or "") if inside else (0, "")
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if by_learner(f.filename)]
+    return (frames[-1].lineno or 0, frames[-1].line or "") if frames else (0, "")
+
+
+def by_learner(file: str) -> bool:
+    """Whether a file is the learner's: not the grader's, a library's or Python's own."""
+    return not file.startswith(("<", *OTHERS))
 
 
 def results(result: Any, returns: Sequence[str]) -> Outcome:

@@ -55,7 +55,7 @@ class Check:
         try:
             arguments, expected = self.arguments(answer), self.expected(answer)
         except Exception as error:  # the learner's own forward failed
-            return refused(error, getattr(answer, "forward", None))
+            return refused(error)
         writes = self.writes.split()
         names = writes or self.returns.split()
         outcome = call(function, arguments, names, writes)

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from .answers import file_of
+from .calls import by_learner
 from .grade import Grade, grade, task_of
 
 LIMIT = 10.0  # seconds for one exercise; a right answer takes a fraction of one
@@ -67,7 +68,7 @@ def ended(number: int, dump: Path, limit: float) -> Grade:
     if "Timeout" in where:
         message = f"was still running after {limit:g} s: a loop that never ends?"
         lines = re.findall(r'File "([^"]+)", line (\d+) in (\w+)', where)
-        inside = [line for line in lines if "grading" not in line[0] and "lib" not in line[0]]
+        inside = [line for line in lines if by_learner(line[0])]
         if inside:
             file, line, function = inside[0]
             message = f"{function} {message} It was in line {line} of {Path(file).name}"

@@ -23,18 +23,17 @@ class RoundTrip:
 
     def attempt(self, answer: Answer) -> Outcome:
         """Encode, look at the ids, decode, compare."""
-        function, notes = answer.encode, sorted(self.notes, key=lambda n: (n[0], n[2], n[1]))
+        notes = sorted(self.notes, key=lambda n: (n[0], n[2], n[1]))
         try:
             ids = answer.encode(list(notes))
             if outcome := unusable(ids):
                 return outcome
-            function = answer.decode
             found = answer.decode([int(token) for token in ids])
             values = np.array(found, int).reshape(len(found), -1 if len(found) else 3)  # (N, 3)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            return refused(error, function)
+            return refused(error)
         wanted = np.array(notes, int).reshape(len(notes), 3)  # (N, 3)
         if values.shape == wanted.shape and (values == wanted).all():
             return Outcome((values,))
