@@ -458,6 +458,15 @@ def test_the_complex_step_is_the_derivative():
     assert np.allclose(found, 3 * np.tanh(x) ** 2 * (1 - np.tanh(x) ** 2), rtol=1e-14)
 
 
+def with_weights(net, Wx, Wh, b, bh):
+    """A net of PyTorch's with these weights."""
+    import torch
+
+    for parameter, array in zip(net.parameters(), (Wx.T, Wh.T, b, bh), strict=True):
+        parameter.data = torch.tensor(np.ascontiguousarray(array), dtype=torch.float64)
+    return net
+
+
 def test_the_published_numbers_are_pytorchs():
     """What the tasks quote, asked again of PyTorch."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -473,15 +482,9 @@ def test_the_published_numbers_are_pytorchs():
     )
     assert abs(float(loss) - said[2][0]) < 1e-15
 
-    def weights(net, Wx, Wh, b, bh):
-        arrays = (Wx.T, Wh.T, b, bh)
-        for parameter, array in zip(net.parameters(), arrays, strict=True):
-            parameter.data = tensor(array)
-        return net
-
     for n, kind in ((3, torch.nn.LSTMCell), (5, torch.nn.LSTM)):
         g = given[n]
-        net = weights(kind(2, 2), g["Wx"], g["Wh"], g["b"], 0 * g["b"])
+        net = with_weights(kind(2, 2), g["Wx"], g["Wh"], g["b"], 0 * g["b"])
         if n == 3:
             h, c = net(tensor(g["x"]), (tensor(g["h_prev"]), tensor(g["c_prev"])))
             assert np.allclose(h.detach(), said[3][0], rtol=0, atol=1e-15)
@@ -490,7 +493,7 @@ def test_the_published_numbers_are_pytorchs():
             y, _ = net(tensor(g["x"]), (tensor(g["h0"])[None], tensor(g["c0"])[None]))
             assert np.allclose(y.detach(), said[5][0][1:], rtol=0, atol=1e-15)
     g, eye = given[12], np.eye(6)
-    net = weights(torch.nn.GRUCell(6, 2), eye, g["Wh"], 0 * g["bh"], g["bh"])
+    net = with_weights(torch.nn.GRUCell(6, 2), eye, g["Wh"], 0 * g["bh"], g["bh"])
     h = net(tensor(g["zx"]), tensor(g["h_prev"]))
     assert np.allclose(h.detach(), said[12][0], rtol=0, atol=1e-15)
     p = torch.nn.Parameter(tensor(given[10]["p"]))

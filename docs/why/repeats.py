@@ -12,6 +12,7 @@ from tinylstm.presets import stacked
 from .page import ACCENT, INK, SOFT, SONGS, Table, canvas, keep
 
 UPDATES, EVERY = 1500, 100
+TEMPERATURES = (0.0, 0.5, 0.85, 1.0, 1.2)
 
 
 class Watch(tl.Callback):
@@ -66,51 +67,66 @@ def habits(ids: ndarray) -> tuple[float, float]:
     return float(np.mean([len(set(column)) for column in ids.T])), float(longest.mean())
 
 
+def nets(train: tl.Tokens, V: int) -> dict[str, tuple]:
+    """Name: the layers, the data, the window that is read again for each token, the optimizer."""
+    tutorial: list[Layer] = [
+        *(ScaledInteger(V), tl.LSTM(128, True), tl.Dropout(0.3), tl.LSTM(128, True)),
+        *(tl.Dropout(0.3), tl.LSTM(128), tl.Dense(V)),
+    ]
+    return {
+        "one loss per window, scaled integers": (
+            *(tutorial, tl.Windows(train, 64, 100), 100, tl.RMSprop(0.001)),
+        ),
+        "a loss at every step, embedding": (
+            *(stacked(V, 128, 0.3), tl.Streams(train, 32, 50), None, tl.Adam(0.004)),
+        ),
+    }
+
+
 def repeats() -> Table:
     """The 2017 tutorial's kind of net, and ours, with the same tokens and the same units."""
     corpus = music.load_corpus(SONGS, music.ArticleTokenizer(), progress=False)
     V, train, held_out = len(corpus.tokenizer), corpus.train, corpus.validation
     counts = np.bincount(train.ids, minlength=V) + 1.0  # (V,)
-    unigram = counts / counts.sum()
-    lstm: list[Layer] = [tl.LSTM(128, True), tl.Dropout(0.3), tl.LSTM(128)]
-    nets: dict[str, tuple] = {
-        "one loss per window, scaled integers": (
-            [ScaledInteger(V), tl.LSTM(128, True), tl.Dropout(0.3), *lstm, tl.Dense(V)],
-            tl.Windows(train, 64, 100), 100, tl.RMSprop(0.001), ACCENT,
-        ),
-        "a loss at every step, embedding": (
-            stacked(V, 128, 0.3), tl.Streams(train, 32, 50), None, tl.Adam(0.004), SOFT
-        ),
-    }  # fmt: skip
-    beaten, fig, axes = corpus.baselines(), *canvas(1, 3, 12, 3.6)
-    for name, nats in list(beaten.items())[:2]:
-        axes[0].axhline(nats, color=INK, lw=0.8, ls="--")
-        axes[0].annotate(name, (UPDATES, nats), (0, 3), textcoords="offset points", ha="right")
     rows: Table = [("net", "temperature", "distinct tokens", "longest cycle")]
-    for name, (layers, data, window, optimizer, color) in nets.items():
-        model, watch = tl.Sequential(layers), Watch(held_out, window, unigram)
-        epochs = -(-UPDATES // len(data))
-        tl.fit(model, data, epochs, None, optimizer, callbacks=[watch])
-        table = np.array(watch.rows)  # (n, 6)
-        axes[0].plot(table[:, 0], table[:, 1], color=color, label=name)
-        axes[0].plot(table[:, 0], table[:, 2], color=color, ls=":")
-        axes[1].plot(table[:, 0], table[:, 4], color=color)
-        print(name, table.round(2), sep="\n")
-        for temperature in (0.0, 0.5, 0.85, 1.0, 1.2):
+    curves, cycles = dict[str, ndarray](), dict[str, list[float]]()
+    for name, (layers, data, window, optimizer) in nets(train, V).items():
+        model, watch = tl.Sequential(layers), Watch(held_out, window, counts / counts.sum())
+        tl.fit(model, data, -(-UPDATES // len(data)), None, optimizer, callbacks=[watch])
+        curves[name], cycles[name] = np.array(watch.rows), []  # (n, 6)
+        print(name, curves[name].round(2), sep="\n")
+        for temperature in TEMPERATURES:
             distinct, cycle = habits(watch.compose(model, temperature))
+            cycles[name].append(cycle)
             rows.append((name, f"{temperature:g}", f"{distinct:.0f}", f"{cycle:.0f}"))
-        lengths = [float(row[3]) for row in rows[-5:]]
-        axes[2].plot([0, 0.5, 0.85, 1, 1.2], lengths, "o-", color=color)
-    human = np.stack(
-        [held_out.ids[a : a + 200] for a in range(0, len(held_out) - 200, 300)], axis=1
-    )
-    distinct, cycle = habits(human)
-    axes[1].axhline(distinct, color=INK, lw=0.8, ls="--")
-    axes[2].axhline(cycle, color=INK, lw=0.8, ls="--")
-    rows.append(("human, held out", "", f"{distinct:.0f}", f"{cycle:.0f}"))
+    begins = range(0, len(held_out) - 200, 300)
+    human = habits(np.stack([held_out.ids[a : a + 200] for a in begins], axis=1))
+    rows.append(("human, held out", "", f"{human[0]:.0f}", f"{human[1]:.0f}"))
+    draw(curves, cycles, human, corpus.baselines())
+    return rows
+
+
+def draw(
+    curves: dict[str, ndarray],
+    cycles: dict[str, list[float]],
+    human: tuple[float, float],
+    baselines: dict[str, float],
+) -> None:
+    """Loss and entropy, distinct tokens, cycles."""
+    fig, axes = canvas(1, 3, 12, 3.6)
+    for name in ("unigram", "bigram"):
+        axes[0].axhline(baselines[name], color=INK, lw=0.8, ls="--")
+        axes[0].annotate(name, (UPDATES, baselines[name]), (0, 3), textcoords="offset points",
+                         ha="right")  # fmt: skip
+    for (name, curve), color in zip(curves.items(), (ACCENT, SOFT), strict=True):
+        axes[0].plot(curve[:, 0], curve[:, 1], color=color, label=name)
+        axes[0].plot(curve[:, 0], curve[:, 2], color=color, ls=":")
+        axes[1].plot(curve[:, 0], curve[:, 4], color=color)
+        axes[2].plot(TEMPERATURES, cycles[name], "o-", color=color)
+    for ax, value in zip(axes[1:], human, strict=True):
+        ax.axhline(value, color=INK, lw=0.8, ls="--")
     axes[0].set(xlabel="updates", ylabel="nats per token", title="loss (dots: entropy)")
     axes[1].set(xlabel="updates", title="distinct tokens in 200, argmax")
     axes[2].set(xlabel="temperature", title="tokens in the longest cycle")
     fig.legend(loc="outside lower center", ncols=2, frameon=False)
     keep(fig, "repeats.png")
-    return rows
