@@ -108,7 +108,7 @@ def in_full(grade: Grade, folder: Path) -> str:
         if grade.number < COUNT:
             lines += ["", f"   Next: exercise {grade.number + 1}."]
     elif grade.status == "unwritten":
-        lines += [f"   {grade.message}"]
+        lines += [f"   {grade.failed + ': ' if grade.passed else ''}{grade.message}"]
     else:
         lines += [f"   WRONG   {grade.failed}"] if grade.failed else []
         lines += indented(grade.message, "           " if grade.failed else "   ")

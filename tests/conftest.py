@@ -35,8 +35,8 @@ NOT_QUICK = {  # they start processes, read many files, or wait
     *("test_fuzz", "test_inspect", "test_midi_songs", "test_page", "test_parity", "test_parse"),
     *("test_planted_bugs", "test_presets", "test_ranks", "test_resume", "test_scores"),
     *("test_site", "test_tutorial"),
+    *("test_exercises", "test_why"),
     "test_every_vector_width_on_every_machine",
-    *("test_the_published_numbers_are_pytorchs", "test_what_never_ends_or_ends_the_process"),
 }
 
 

@@ -411,6 +411,15 @@ def test_one_exercise_in_full(tmp_path, capsys):
     assert capsys.readouterr().out.count("Solved, to ") == 2
 
 
+def test_half_an_exercise(tmp_path, capsys):
+    text = SIGMOID.format("return 0.5 + 0.5 * np.tanh(x / 2)")
+    text = text.replace("return dy * y * (1 - y)", "raise NotImplementedError")
+    learner(tmp_path, FILES[0], text)
+    assert main(["1", "--answers", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert "right   complex numbers" in said and "backward: not written yet" in said
+
+
 def test_a_class_as_json(tmp_path, capsys):
     for name, file in (("ada", FILES[0]), ("grace", FILES[1])):
         (tmp_path / name).mkdir()
