@@ -43,6 +43,20 @@ def test_the_gradients_fade_as_the_table_says(row):
     assert np.isclose(np.exp(faded[100]), float(row[2]), rtol=0.5)
 
 
+def test_the_figures_in_the_text_follow_from_the_tables():
+    biases = [f"{1 / (1 + np.exp(-bias)):.2g}" for bias in (0, 1, 3)]
+    assert f"sigmoid(forget bias): {biases[0]}, {biases[1]} and {biases[2]}" in TEXT
+    factors = {row[0]: row[1] for row in rows("gradients")}
+    assert f"A factor of {factors['simple, Wh orthogonal']} leaves" in TEXT
+    assert f"a factor of {factors['simple, Wh orthogonal x 2']} makes" in TEXT
+    after_100 = {row[0]: float(row[-1]) for row in rows("connections")}
+    ratio = after_100["LSTM, trained"] / after_100["LSTM, before training"]
+    assert "more than 40,000 times" in TEXT and 40_000 < ratio < 50_000
+    last = rows("copies")[-2]
+    assert (last[1], last[3]) == ("0.10", "12") and f"at the end it is {float(last[2]):.1f}" in TEXT
+    assert f"guessing ({np.log(240):.1f})" in TEXT
+
+
 def test_a_cycle_is_measured():
     one_note = np.full((20, 1), 3)
     pair = np.array([5, 9, 8] + [1, 2] * 6 + [7])[:, None]
