@@ -50,7 +50,7 @@ def connections() -> Table:
     inside = [t for a, b in zip(starts, ends, strict=True) for t in range(a + LENGTH, b - 1)]
     at = np.random.default_rng(0).choice(inside, 200, replace=False)  # predictions
     fig, axes = canvas(1, 1, 7, 3.6)
-    rows: Table = [("net", *(f"{n} tokens back" for n in (1, 5, 20, 50, 100)))]
+    rows: Table = [("net", *(f"{n} back" for n in (1, 5, 20, 50, 100)))]
     for name, model, color, line in nets:
         curve = profile(model, ids, at)
         axes.semilogy(curve, line, color=color, label=name)
