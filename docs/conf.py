@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 project = html_title = "tinylstm"
 root_doc = "docs/index"
-include_patterns = ["*.md", "docs/*.md", "midi_songs/README.md"]
+include_patterns = ["*.md", "docs/*.md", "exercises/README.md", "midi_songs/README.md"]
 exclude_patterns = [".*", "out", "midi_songs/*.mid"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.linkcode"]
 html_theme = "furo"

@@ -34,7 +34,7 @@ NOT_QUICK = {  # they start processes, read many files, or wait
     *("test_article", "test_cli", "test_compose", "test_events", "test_examples", "test_export"),
     *("test_fuzz", "test_inspect", "test_midi_songs", "test_page", "test_parity", "test_parse"),
     *("test_planted_bugs", "test_presets", "test_ranks", "test_resume", "test_scores"),
-    *("test_site", "test_tutorial", "test_types"),
+    *("test_exercises", "test_site", "test_tutorial", "test_types", "test_why"),
     "test_every_vector_width_on_every_machine",
 }
 

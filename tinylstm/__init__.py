@@ -15,6 +15,7 @@ from .callbacks import (
     TimeLimit,
 )
 from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from .connectivity import connectivity
 from .data import Batch, Data, Streams, Tokens
 from .evaluation import evaluate, measure
 from .files import FileError
@@ -114,6 +115,7 @@ __all__ = [
     "baselines",
     "bigram_nats",
     "clip_by_global_norm",
+    "connectivity",
     "cosine",
     "evaluate",
     "exponential_decay",
