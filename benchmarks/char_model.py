@@ -2,6 +2,7 @@
 
     python benchmarks/char_model.py                         128 units, 5 epochs, 3 seeds
     python benchmarks/char_model.py --units 256 --epochs 10 --seeds 0
+    python benchmarks/char_model.py --threads 1             where other work runs
 
 Each seed gives a network and an order of the batches. PyTorch starts from the same weights and
 takes one step on each batch right after ours, in one process, so the two stay comparable on a
@@ -11,6 +12,7 @@ matters. Bits per character are measured on the last tenth of the text.
 """
 
 import argparse
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,8 +106,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--rate", type=float, default=0.004)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of each of the two")
     args = parser.parse_args()
     torch.set_flush_denormal(True)
+    torch.set_num_threads(args.threads)
 
     letters, ids = np.unique(list(args.text.read_text("utf-8")), return_inverse=True)  # (V,), (N,)
     cut, V = len(ids) * 9 // 10, len(letters)
@@ -120,7 +124,7 @@ def main() -> None:
         judged = tl.Streams(held_out, streams=1, steps=256, shuffle=False)
         turns = InTurns(model, data, judged, args.rate)
         history = tl.fit(model, data, args.epochs, judged, tl.Adam(args.rate), clip=CLIP,
-                         seed=seed, callbacks=[turns])  # fmt: skip
+                         seed=seed, callbacks=[turns], threads=args.threads)  # fmt: skip
         bits = [history[-1]["val_loss"] / np.log(2), turns.held_out / np.log(2)]
         ratio = median(theirs / ours for ours, theirs in turns.seconds[10:])
         ours, theirs = (1000 * median(column) for column in zip(*turns.seconds[10:], strict=True))
