@@ -25,7 +25,8 @@ class Samples(tl.Callback):
         self.letters, self.primer, self.sampling = letters, primer, sampling
 
     def write(self, model: tl.Sequential, n: int) -> str:
-        return "".join(self.letters[tl.generate(model, self.primer, n, self.sampling, seed=1)])
+        following = tl.generate(model, self.primer, n, self.sampling, seed=1)
+        return "".join(self.letters[np.append(self.primer, following)])
 
     def on_epoch_end(self, run: tl.Run) -> None:
         seen, held_out = (run.history[-1][k] / np.log(2) for k in ("loss", "val_loss"))
