@@ -9,52 +9,24 @@ Each step gives a random number in [0, 1] and a mark, which is 1 at one step in 
 """
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy import ndarray
 
 import tinylstm as tl
 from tinylstm import plots
-from tinylstm.layers import SimpleRNN
 
 GUESSING = 1 / 6  # the variance of the sum of two uniform numbers
 
 
-class MeanSquaredError(tl.Loss):
-    """The mean of (y - target)^2. `fit` needs these three methods of a loss."""
-
-    def count(self, targets: ndarray) -> int:
-        return len(targets)
-
-    def forward(self, y: ndarray, targets: ndarray, count: int | None = None) -> tuple[float, Any]:
-        error, count = y - targets, count or len(targets)  # (B, 1)
-        return float((error**2).sum() / count), 2 * error / count
-
-    def backward(self, cache: ndarray) -> ndarray:
-        return cache  # (B, 1)
-
-
-class Sums:
-    """New random examples every epoch; `len` is the number of batches."""
-
-    def __init__(self, steps: int, seed: int, batches: int = 100, batch: int = 64):
-        self.steps, self.seed, self.batches, self.batch = steps, seed, batches, batch
-
-    def __len__(self) -> int:
-        return self.batches
-
-    def epoch(self, epoch: int) -> Iterator[tl.Batch]:
-        rng, T, B = np.random.default_rng([self.seed, epoch]), self.steps, self.batch
-        for _ in range(self.batches):
-            x = np.zeros((T, B, 2), np.float32)  # (T, B, 2)
-            x[..., 0] = rng.random((T, B))
-            first, second = rng.integers(0, T // 2, B), rng.integers(T // 2, T, B)  # (B,) each
-            x[first, range(B), 1] = x[second, range(B), 1] = 1
-            targets = (x[..., 0] * x[..., 1]).sum(axis=0)[:, None]  # (B, 1)
-            yield tl.Batch(x, targets, np.ones(B, bool), B)
+def sums(steps: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random sequences (count, T, 2), numbers and marks, and their sums (count, 1)."""
+    rng, N, T = np.random.default_rng(seed), count, steps
+    x = np.zeros((N, T, 2), np.float32)  # (N, T, 2)
+    x[..., 0] = rng.random((N, T))
+    first, second = rng.integers(0, T // 2, N), rng.integers(T // 2, T, N)  # (N,) each
+    x[range(N), first, 1] = x[range(N), second, 1] = 1
+    return x, (x[..., 0] * x[..., 1]).sum(axis=1, keepdims=True)  # (N, 1)
 
 
 def main() -> None:
@@ -63,22 +35,23 @@ def main() -> None:
     )
     parser.add_argument("--steps", type=int, default=100, help="T, the length (default 100)")
     parser.add_argument("--units", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=30, help="of 100 batches each (default 30)")
+    parser.add_argument("--count", type=int, default=20_000, help="sequences (default 20,000)")
+    parser.add_argument("--epochs", type=int, default=10, help="passes over them (default 10)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/adding.png"))
     args = parser.parse_args()
 
     fig, axes = plots.figure(7, 4)
-    for kind, colour in ((tl.LSTM, plots.ACCENT), (SimpleRNN, plots.SOFT)):
+    for kind, colour in ((tl.LSTM, plots.ACCENT), (tl.SimpleRNN, plots.SOFT)):
         model = tl.Sequential([kind(args.units), tl.Dense(1)], input_size=2, seed=args.seed)
-        data, judged = Sums(args.steps, args.seed), Sums(args.steps, args.seed + 1, 10)
-        history = tl.fit(model, data, args.epochs, judged, tl.Adam(0.003), MeanSquaredError(),
-                         clip=1.0, seed=args.seed)  # fmt: skip
+        history = tl.fit(model, sums(args.steps, args.count, args.seed), args.epochs,
+                         optimizer=tl.Adam(0.003), loss=tl.MeanSquaredError(), clip=1.0,
+                         seed=args.seed, batch_size=64, validation_split=0.05)  # fmt: skip
         errors = [entry["val_loss"] for entry in history]
         seconds = sum(entry["seconds"] for entry in history)
         print(f"{kind.__name__:>10}: error {errors[-1]:.4f} after {seconds:.0f} s, "
               f"guessing {GUESSING:.4f}", flush=True)  # fmt: skip
-        axes.semilogy([64 * 100 * (i + 1) for i in range(args.epochs)], errors,
+        axes.semilogy([args.count * 0.95 * entry["epoch"] for entry in history], errors,
                       color=colour, label=kind.__name__)  # fmt: skip
     axes.axhline(GUESSING, color=plots.INK, linewidth=0.8, linestyle="--", label="always 1")
     axes.set(xlabel="sequences seen", ylabel="mean squared error",

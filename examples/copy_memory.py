@@ -1,7 +1,7 @@
 """The copying task: repeat eight symbols after a long pause (Hochreiter, 1997; Arjovsky, 2016).
 
     python examples/copy_memory.py                    a silence of 20 steps
-    python examples/copy_memory.py --silence 50 --epochs 60
+    python examples/copy_memory.py --silence 50 --epochs 15
 
 The input is 8 letters, then silence, then a signal; the target is the letters, in order, after the
 signal. A net without memory can only guess: ln 8 = 2.079 nats per letter. The plot shows the cell
@@ -9,7 +9,6 @@ states over time: the letters are written, kept and read.
 """
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,26 +20,14 @@ LETTERS, LENGTH = 8, 8
 BLANK, SIGNAL = LETTERS, LETTERS + 1
 
 
-class Copies:
-    """New random examples every epoch. Only the steps that repeat the letters have a loss."""
-
-    def __init__(self, silence: int, seed: int, batches: int = 100, batch: int = 64):
-        self.silence, self.seed, self.batches, self.batch = silence, seed, batches, batch
-
-    def __len__(self) -> int:
-        return self.batches
-
-    def epoch(self, epoch: int) -> Iterator[tl.Batch]:
-        rng, B = np.random.default_rng([self.seed, epoch]), self.batch
-        T = 2 * LENGTH + self.silence
-        for _ in range(self.batches):
-            letters = rng.integers(0, LETTERS, (LENGTH, B))  # (LENGTH, B)
-            x = np.full((T, B), BLANK)  # (T, B)
-            x[:LENGTH] = letters
-            x[T - LENGTH] = SIGNAL
-            targets = np.full((T, B), -1)  # (T, B)
-            targets[T - LENGTH :] = letters
-            yield tl.Batch(x, targets, np.ones(B, bool), LENGTH * B)
+def copies(silence: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random sequences (count, T) and targets (count, T): -1, no loss, except after the signal."""
+    T = 2 * LENGTH + silence
+    letters = np.random.default_rng(seed).integers(0, LETTERS, (count, LENGTH))  # (N, LENGTH)
+    x, targets = np.full((count, T), BLANK), np.full((count, T), -1)  # (N, T) each
+    x[:, :LENGTH] = targets[:, T - LENGTH :] = letters
+    x[:, T - LENGTH] = SIGNAL
+    return x, targets
 
 
 def main() -> None:
@@ -49,7 +36,8 @@ def main() -> None:
     )
     parser.add_argument("--silence", type=int, default=20, help="steps of silence (default 20)")
     parser.add_argument("--units", type=int, default=128)
-    parser.add_argument("--epochs", type=int, default=40, help="of 100 batches each (default 40)")
+    parser.add_argument("--count", type=int, default=25_600, help="sequences (default 25,600)")
+    parser.add_argument("--epochs", type=int, default=10, help="passes over them (default 10)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/copy.png"))
     args = parser.parse_args()
@@ -57,12 +45,12 @@ def main() -> None:
     layers = [tl.Embedding(LETTERS + 2, 16), tl.LSTM(args.units, return_sequences=True),
               tl.Dense(LETTERS)]  # fmt: skip
     model = tl.Sequential(layers, seed=args.seed)
-    data, judged = Copies(args.silence, args.seed), Copies(args.silence, args.seed + 1, 5)
+    unseen = copies(args.silence, 320, args.seed + 1)
     history = tl.fit(
         model,
-        data,
+        copies(args.silence, args.count, args.seed),
         args.epochs,
-        judged,
+        unseen,
         tl.Adam(0.005),
         clip=1.0,
         seed=args.seed,
@@ -70,15 +58,13 @@ def main() -> None:
             tl.LearningRateScheduler(tl.cosine(0.005)),
             tl.ProgressBar({"guess": np.log(8)}),
         ],
+        batch_size=64,
     )
-    batch = next(judged.epoch(0))
-    logits, _, caches = model.forward(batch.x)
-    said = logits[-LENGTH:].argmax(axis=-1)  # (LENGTH, B)
-    right = (said == batch.targets[-LENGTH:]).mean()
+    right = model.evaluate(*unseen, metrics=["accuracy"])["accuracy"]
     print(f"{right:.1%} of the letters are right after a silence of {args.silence} steps")
 
     fig, axes = plots.figure(9, 4)
-    cells = caches[1].c[1:, 0]  # (T, H) of the first sequence
+    cells = model.forward(unseen[0][:1].T)[2][1].c[1:, 0]  # (T, H) of the first sequence
     order = np.argsort(np.abs(np.diff(cells, axis=0)).argmax(axis=0), kind="stable")
     axes.imshow(cells[:, order].T, aspect="auto", cmap="RdBu", vmin=-2, vmax=2)
     axes.set(xlabel="step", ylabel="unit, sorted by the step of its largest change")

@@ -14,66 +14,42 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 import tinylstm as tl
-from tinylstm.losses import BinaryCrossentropy
 
 LOWEST, KEYS = 21, 88
 Piece = list[list[int]]  # frames of MIDI pitches
 
 
-class FrameLoss(tl.Loss):
-    """Binary cross-entropy per frame, summed over keys; targets of padding are NaN, and ignored."""
+class FrameLoss(tl.BinaryCrossentropy):
+    """Binary cross-entropy per frame: summed over keys, where tinylstm's own takes their mean."""
 
     def count(self, targets: ndarray) -> int:
-        return int((~np.isnan(targets[..., 0])).sum())
-
-    def forward(
-        self, logits: ndarray, targets: ndarray, count: int | None = None
-    ) -> tuple[ndarray, Any]:
-        counts = ~np.isnan(targets[..., 0])  # (T, B)
-        loss, cache = BinaryCrossentropy().forward(logits[counts], targets[counts], count)
-        return loss, (cache, counts, logits)
-
-    def backward(self, cache: Any) -> ndarray:
-        inner, counts, logits = cache
-        dlogits = np.zeros_like(logits)  # (T, B, 88)
-        dlogits[counts] = BinaryCrossentropy().backward(inner)
-        return dlogits
+        return targets.size // KEYS
 
 
-class Rolls:
-    """Batches of whole pieces, padded at the end, in a new order every epoch.
+def arrays(rolls: list[ndarray], batch: int, seed: int = 0) -> tl.Arrays:
+    """Batches of whole pieces: from each frame to the next one."""
+    return tl.Arrays([r[:-1] for r in rolls], [r[1:] for r in rolls], batch, seed=seed)
 
-    transpose: shift each piece by a random -5 to 6 semitones.
-    """
 
-    def __init__(self, pieces: list[Piece], batch: int, seed: int = 0, transpose: bool = False):
-        self.rolls = [roll(piece) for piece in pieces]
-        self.batch, self.seed, self.transpose = batch, seed, transpose
+class Transposed:
+    """The same, with each piece shifted by a random -5 to 6 semitones in every epoch."""
+
+    def __init__(self, rolls: list[ndarray], batch: int, seed: int):
+        self.rolls, self.batch, self.seed = rolls, batch, seed
 
     def __len__(self) -> int:
         return -(-len(self.rolls) // self.batch)
 
     def epoch(self, epoch: int) -> Iterator[tl.Batch]:
-        rng = np.random.default_rng([self.seed, epoch])
-        order = rng.permutation(len(self.rolls))
-        for i in range(0, len(order), self.batch):
-            chosen = [self.rolls[j] for j in order[i : i + self.batch]]
-            if self.transpose:
-                chosen = [
-                    np.roll(r, rng.integers(-5, 7), axis=1) for r in chosen
-                ]  # no note is near an edge
-            T, B = max(map(len, chosen)) - 1, len(chosen)
-            x = np.zeros((T, B, KEYS), np.float32)  # (T, B, 88)
-            targets = np.full((T, B, KEYS), np.nan, np.float32)  # (T, B, 88)
-            for b, r in enumerate(chosen):
-                x[: len(r) - 1, b], targets[: len(r) - 1, b] = r[:-1], r[1:]
-            yield tl.Batch(x, targets, np.ones(B, bool), sum(len(r) - 1 for r in chosen))
+        shifts = np.random.default_rng([self.seed, epoch, 1]).integers(-5, 7, len(self.rolls))
+        pairs = zip(self.rolls, shifts, strict=True)  # no note is near an edge
+        shifted = [np.roll(roll, shift, axis=1) for roll, shift in pairs]
+        return arrays(shifted, self.batch, self.seed).epoch(epoch)
 
 
 def roll(piece: Piece) -> ndarray:
@@ -84,7 +60,9 @@ def roll(piece: Piece) -> ndarray:
     return keys
 
 
-def train(data: dict[str, list[Piece]], args: argparse.Namespace, seed: int) -> tuple[float, float]:
+def train_one(
+    data: dict[str, list[Piece]], args: argparse.Namespace, seed: int
+) -> tuple[float, float]:
     """Train one net; returns validation and test results of its best epoch on "valid"."""
     layers: list[tl.Layer] = [tl.Dropout(args.input_dropout)] if args.input_dropout else []
     for _ in range(args.layers):
@@ -92,12 +70,13 @@ def train(data: dict[str, list[Piece]], args: argparse.Namespace, seed: int) -> 
     model = tl.Sequential([*layers, tl.Dense(KEYS)], input_size=KEYS, seed=seed)
     if seed == args.seeds[0]:
         print(model.summary())
-    valid = Rolls(data["valid"], 76)
+    train, valid, test = ([roll(piece) for piece in data[k]] for k in ("train", "valid", "test"))
+    batches = (Transposed if args.transpose else arrays)(train, args.batch, seed)
     history = tl.fit(
         model,
-        Rolls(data["train"], args.batch, seed, args.transpose),
+        batches,
         args.epochs,
-        valid,
+        arrays(valid, 76),
         tl.Adam(args.rate, ema_momentum=args.ema),
         FrameLoss(),
         seed=seed,
@@ -107,11 +86,11 @@ def train(data: dict[str, list[Piece]], args: argparse.Namespace, seed: int) -> 
         ],
     )
     best = min(history, key=lambda entry: entry["val_loss"])
-    test = tl.evaluate(model, Rolls(data["test"], 77), FrameLoss())
+    found = tl.evaluate(model, arrays(test, 77), FrameLoss())
     seconds = sum(entry["seconds"] for entry in history)
-    print(f"seed {seed}  valid {best['val_loss']:.3f}  test {test:.3f}", end="  ")
+    print(f"seed {seed}  valid {best['val_loss']:.3f}  test {found:.3f}", end="  ")
     print(f"epoch {best['epoch']:.0f} of {len(history)}  {seconds:.0f} s", flush=True)
-    return best["val_loss"], test
+    return best["val_loss"], found
 
 
 def main() -> None:
@@ -131,7 +110,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
     data = json.loads(args.data.read_text())
-    results = np.array([train(data, args, seed) for seed in args.seeds])
+    results = np.array([train_one(data, args, seed) for seed in args.seeds])
     mean, spread = results.mean(axis=0), results.std(axis=0)
     for name, m, s in zip(("valid", "test"), mean, spread, strict=True):
         print(f"{name}: mean of {len(args.seeds)} seeds {m:.3f}, standard deviation {s:.3f}")

@@ -1,19 +1,24 @@
 """The examples run as a person runs them, on little data."""
 
+import hashlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tinylstm as tl
 
 ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "examples" / "data"
+SIX = ("char_model", "forecast", "classify", "custom_layer", "custom_loop", "look_inside")
 
 
 def start(script, *arguments):
@@ -28,6 +33,13 @@ def run(script, *arguments):
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 0, out
     return out
+
+
+def number(pattern, out):
+    """The number in what an example printed."""
+    found = re.search(pattern, out)
+    assert found, out
+    return float(found[1])
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +90,12 @@ def test_chorales(tmp_path):
 
 
 def test_two_puzzles(tmp_path):
-    out = run("adding_problem.py", "--steps", 8, "--epochs", 1, "--out", tmp_path / "a.png")
+    few = ("--epochs", 1, "--count", 3000)
+    out = run("adding_problem.py", "--steps", 8, *few, "--out", tmp_path / "a.png")
     assert "guessing 0.1667" in out and (tmp_path / "a.png").exists()
-    out = run("copy_memory.py", "--silence", 2, "--epochs", 1, "--out", tmp_path / "b.png")
-    assert "letters are right" in out and (tmp_path / "b.png").exists()
+    out = run("copy_memory.py", "--silence", 2, *few, "--out", tmp_path / "b.png")
+    right = number(r"([\d.]+)% of the letters are right", out)
+    assert right > 14 and (tmp_path / "b.png").exists()  # guessing: 12.5
 
 
 def test_a_planted_bug_is_found_by_the_check_and_trained_by_fit():
@@ -92,3 +106,91 @@ def test_a_planted_bug_is_found_by_the_check_and_trained_by_fit():
     ]
     assert len(whole) == len(broken) == 6 and whole[0] != broken[0] and whole[-1] != broken[-1]
     assert "df = dc * c_prev" in run("break_the_backward.py")
+
+
+@pytest.fixture(scope="module")
+def plays(tmp_path_factory):
+    """A part of the default text, and a character model that was trained on it for a moment."""
+    folder = tmp_path_factory.mktemp("plays")
+    text = (DATA / "two_plays.txt").read_text("utf-8")[:30_000]
+    (folder / "text.txt").write_text(text, "utf-8")
+    arguments = ["--text", folder / "text.txt", "--units", 48, "--epochs", 6, "--rate", 0.02]
+    return folder, text, run("char_model.py", *arguments, "--out", folder / "model.npz")
+
+
+def test_a_character_model_learns_to_spell(plays):
+    folder, text, out = plays
+    assert "30,000 characters" in out and number(r"5-gram ([\d.]+) bits", out) < 3.5
+    bits = [float(found) for found in re.findall(r"held out ([\d.]+)", out)]
+    assert len(bits) == 6 and bits[-1] < 4 < np.log2(len(set(text)))  # below the unigram's 4.7
+    saved = tl.load_checkpoint(folder / "model.npz")
+    assert saved.settings["letters"] == "".join(sorted(set(text))) and len(saved.history) == 6
+    sample = out[out.index("\n\n", out.rindex("held out")) :]
+    assert len(sample) > 600 and sample.count(" ") > 40
+
+
+def test_a_look_inside(plays):
+    folder, text, _ = plays
+    arguments = ["--model", folder / "model.npz", "--text", folder / "text.txt"]
+    out = run("look_inside.py", *arguments, "--out", folder / "look.html")
+    page = re.sub("<[^>]+>", "", (folder / "look.html").read_text("utf-8"))
+    assert page.count(text[-1500:]) == 4 and (folder / "look.png").stat().st_size > 10_000
+    assert abs(number(r"a name in capitals: .* correlation (\S+)", out)) > 0.4
+    lstm, simple = (
+        number(rf"untrained {name}: .* is (\S+),", out) for name in ("LSTM", "SimpleRNN")
+    )
+    assert 0 < simple < lstm < 1
+
+
+def test_a_forecast_beats_the_naive_ones(tmp_path):
+    arguments = ["--epochs", 40, "--seeds", 0, "--out", tmp_path / "f.png"]
+    out = run("forecast.py", *arguments)
+    last, period, net = (number(rf"{name} +([\d.]+)", out) for name in ("value", "ago", "seed 0"))
+    assert 10 < net < 0.75 * min(last, period) and (tmp_path / "f.png").exists()
+    (tmp_path / "wave.csv").write_text("\n".join(str(np.sin(t / 3)) for t in range(150)))
+    arguments = ["--series", tmp_path / "wave.csv", "--test", 20, "--epochs", 1, "--seeds", 0]
+    assert (
+        number(
+            r"linear, 9 lags +([\d.]+)", run("forecast.py", *arguments, "--out", tmp_path / "w.png")
+        )
+        < 1e-3
+    )
+
+
+def test_words_are_classified_better_than_by_a_bag_of_letters(tmp_path):
+    arguments = ["--epochs", 5, "--words", "Gerechtigkeit", "--out", tmp_path / "c.png"]
+    out = run("classify.py", *arguments)
+    most, bag, net = (number(rf"{name}: ([\d.]+)%", out) for name in ("words", "letters", "LSTM"))
+    assert most < 15 < 30 < bag < net and (tmp_path / "c.png").exists()
+    assert "Gerechtigkeit: German" in out
+
+
+def test_a_layer_of_ones_own(tmp_path):
+    out = run("custom_layer.py", "--decays", 0.9, 0.4, "--out", tmp_path / "layer.npz")
+    assert "all within 1e-12" in out and "equal: True" in out
+    found = re.search(r"learnt: \[(\S+) +(\S+)\]", out)
+    assert abs(float(found[1]) - 0.9) < 0.01 and abs(float(found[2]) - 0.4) < 0.01
+
+
+def test_a_loop_of_ones_own_trains_what_fit_trains():
+    out = run("custom_loop.py", "--letters", 12_000, "--units", 24, "--epochs", 2)
+    assert number(r"difference between the two networks' weights: (\S+)", out) < 1e-6
+    lines = {line.split(":")[0]: line.split()[-2:] for line in out.splitlines() if ": " in line}
+    assert lines["fit"] == lines["by hand"]
+
+
+@pytest.mark.parametrize("name", SIX)
+def test_each_is_short_and_says_how_to_run_it(name):
+    path = ROOT / "examples" / f"{name}.py"
+    assert len(path.read_text("utf-8").splitlines()) < 80
+    assert f"python examples/{name}.py" in run(path.name, "--help")
+
+
+def test_the_data_are_those_of_the_note():
+    lines = (DATA / "README.md").read_text("utf-8").splitlines()
+    sums = dict(line.split()[::-1] for line in lines if re.match("    [0-9a-f]{64} ", line))
+    assert set(sums) == {p.name for p in DATA.iterdir()} - {"README.md", "LICENSES.txt"}
+    for name, wanted in sums.items():
+        assert hashlib.sha256((DATA / name).read_bytes()).hexdigest() == wanted, name
+    words = re.sub(r"\w+:", "", (DATA / "words.txt").read_text("utf-8")).split()
+    assert len(words) == len(set(words)) == 3905

@@ -58,15 +58,15 @@ class Tokens:
     """Pieces, one after the other in one array of ids.
 
     ids: (N,) the inputs. targets: (N,) the same ids by default, with IGNORED for tokens that are
-    left out of the loss. starts: the index where each piece begins. Raises ValueError if they do
-    not fit together.
+    left out of the loss. starts: the index where each piece begins; one piece by default. Raises
+    ValueError if they do not fit together.
 
     >>> tokens = Tokens(np.array([5, 6, 7, 5, 6]), starts=[0, 3])
     >>> len(tokens), tokens.ends.tolist()
     (5, [3, 5])
     """
 
-    def __init__(self, ids: ndarray, starts: ArrayLike, targets: ndarray | None = None):
+    def __init__(self, ids: ndarray, starts: ArrayLike = (0,), targets: ndarray | None = None):
         self.ids = ids
         self.targets = ids if targets is None else targets
         self.starts = np.asarray(starts, np.int64)

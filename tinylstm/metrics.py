@@ -124,13 +124,15 @@ METRICS |= {"mse": METRICS["mean_squared_error"], "mae": METRICS["mean_absolute_
 def metric_from(which: "str | Metric | Loss") -> Metric:
     """The metric of that name, or of that loss. Raises ValueError for an unknown name.
 
-    >>> metric_from("mae").name
-    'mean_absolute_error'
+    >>> metric_from("mae").name, metric_from(MeanAbsoluteError()).name
+    ('mae', 'mean_absolute_error')
     """
     if isinstance(which, str):
         if which not in METRICS:
             raise ValueError(f"metric is {which!r}: use one of {sorted(METRICS)}, or a tl.Metric")
-        return METRICS[which]()
+        metric = METRICS[which]()
+        metric.name = which  # the history has it under the name that was asked for
+        return metric
     return Metric(which) if isinstance(which, Loss) else which
 
 
