@@ -13,6 +13,7 @@ import pytest
 
 from tinylstm import functional as F
 from tinylstm.gradcheck import COMPLEX_STEP
+from tinylstm.recurrent import simple_rnn_forward
 
 ROOT = Path(__file__).parents[1]
 PAGES = [path for path in sorted((ROOT / "docs").glob("*.md")) if not path.stem.startswith("api")]
@@ -82,6 +83,13 @@ def a_tanh():
     return {"z": z, "g": np.tanh(z), "dg_dz": derivative(np.tanh, z)}
 
 
+def a_simple_net():
+    """One step of the simple recurrent net; h is the new state."""
+    x, Wx, h_prev, Wh, b = (rng.standard_normal(s) for s in ((2, 3), (3, 4), (2, 4), (4, 4), (4,)))
+    outputs, _, _ = simple_rnn_forward(x[None], h_prev, Wx, Wh, b)
+    return {"x": x, "Wx": Wx, "h_prev": h_prev, "Wh": Wh, "b": b, "h": outputs[0]}
+
+
 def an_analytic_function():
     """tanh and its derivative; O(h^2) is what is left over, which must shrink like h^2."""
     f, x, h = np.tanh, 0.7, 1e-3
@@ -117,6 +125,8 @@ FORMULAS = [  # page, formula, what the names in it mean
     ("backprop", "exp(logits[v]) / s = p[v]", the_loss),
     ("backprop", "dlogits = (p - onehot(target)) / count", the_loss),
     ("backprop", "f(x + ih) = f(x) + ih f'(x) + O(h^2)", an_analytic_function),
+    ("teaching", "f(x + ih) = f(x) + ih f'(x) + O(h^2)", an_analytic_function),
+    ("why", "h = tanh(x Wx + h_prev Wh + b)", a_simple_net),
     ("tutorial", "z = x Wx + h_prev Wh + b", the_cell),
     ("tutorial", "i = sigmoid(z_i)", the_cell),
     ("tutorial", "f = sigmoid(z_f)", the_cell),

@@ -697,7 +697,8 @@ def test_a_layer_shows_how_it_was_made():
 
 
 def test_every_layer_is_registered():
-    assert sorted(LAYERS) == sorted(
+    ours = [name for name, kind in LAYERS.items() if kind.__module__.startswith("tinylstm.")]
+    assert sorted(ours) == sorted(
         [
             "LSTM",
             "GRU",

@@ -356,7 +356,7 @@ def test_class_weights_and_errors_are_trained_too():
         series, (RAGGED, y), 80, optimizer=tl.Adam(0.05), loss=tl.MeanSquaredError(), metrics="mae"
     )
     assert history[-1]["loss"] < 0.1 * history[0]["loss"]
-    assert history[-1]["mean_absolute_error"] < history[0]["mean_absolute_error"]
+    assert history[-1]["mae"] < history[0]["mae"]
 
 
 @pytest.mark.parametrize(
