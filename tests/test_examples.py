@@ -90,7 +90,7 @@ def test_chorales(tmp_path):
 
 
 def test_two_puzzles(tmp_path):
-    few = ("--epochs", 1, "--count", 3000)
+    few = ("--epochs", 2, "--count", 1000)
     out = run("adding_problem.py", "--steps", 8, *few, "--out", tmp_path / "a.png")
     assert "guessing 0.1667" in out and (tmp_path / "a.png").exists()
     out = run("copy_memory.py", "--silence", 2, *few, "--out", tmp_path / "b.png")
