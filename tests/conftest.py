@@ -8,6 +8,7 @@ python -m pytest tests/test_properties.py -k every_gradient --hypothesis-profile
 """
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ settings.register_profile("deep", max_examples=10_000, deadline=None, suppress_h
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a background job
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder for one test alone."""
@@ -33,9 +38,11 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 NOT_QUICK = {  # they start processes, read many files, or wait
     *("test_article", "test_cli", "test_compose", "test_events", "test_examples", "test_export"),
     *("test_fuzz", "test_inspect", "test_midi_songs", "test_page", "test_parity", "test_parse"),
-    *("test_planted_bugs", "test_presets", "test_ranks", "test_resume", "test_scores"),
-    *("test_exercises", "test_site", "test_tutorial", "test_types", "test_why"),
+    *("test_planted_bugs", "test_planted_music_bugs", "test_presets", "test_ranks", "test_resume"),
+    *("test_exercises", "test_music_training", "test_scores", "test_site", "test_tutorial"),
+    *("test_types", "test_why"),
     "test_every_vector_width_on_every_machine",
+    "test_damaged_checkpoints_are_refused_or_right",
 }
 
 

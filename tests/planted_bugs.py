@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
 CHECKS = {  # the file a bug is in: the tests that mirror it; the others follow if those are content
@@ -326,10 +326,10 @@ BUGS = [
 ]  # fmt: skip
 
 
-def patched_package(bug: Bug, folder: Path) -> Path:
+def patched_package(bug: Any, folder: Path, leave_out: tuple = ("music", "kernels")) -> Path:
     """A copy of the package with the bug in it; returns the folder that holds the copy."""
     target = folder / "tinylstm"
-    skip = shutil.ignore_patterns("__pycache__", "music", "kernels")
+    skip = shutil.ignore_patterns("__pycache__", *leave_out)
     shutil.copytree(ROOT / "tinylstm", target, ignore=skip)
     source = (target / bug.file).read_text()
     if source.count(bug.right) != 1:
@@ -384,4 +384,4 @@ def pass_on(folder: Path, tests: list[str]) -> bool:
 # A server that has imported what takes long, and from which each run is forked
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
 if sys.platform != "win32":
-    CONTEXT.set_forkserver_preload(["numpy", "pytest", "hypothesis"])
+    CONTEXT.set_forkserver_preload(["numpy", "pytest", "hypothesis", "music21"])

@@ -2,8 +2,10 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from click.testing import CliRunner
 
 import tinylstm as tl
 from tinylstm.cli import main
+from tinylstm.files import load_arrays, save_arrays
 from tinylstm.music import Note, read_midi, write_midi
 from tinylstm.music.files import read_music
 
@@ -118,14 +121,100 @@ def test_compose_goes_on_from_a_primer(trained, folder, tmp_path):
         (["train", "nowhere"], 1, "nowhere"),
         (["train", "SONGS", "--preset", "slow"], 2, "'slow' is not one of 'quick', 'default'"),
         (["train", "SONGS", "--epochs", "0"], 2, "epochs"),
+        (["train", "SONGS", "--epochs", "-3"], 2, "epochs"),
+        (["train", "SONGS", "--seed", "-1"], 2, "seed"),
+        (["train", "SONGS", "--tokenizer", "article", "--instruments", "all"], 1, "instruments is"),
+        (["train", "SONGS", "--preset", "article", "--instruments", "piano"], 1, "instruments is"),
+        (["train", "SONGS", "--out", "MODEL"], 1, "cannot write"),
+        (["inspect", "SONGS", "--limit", "0"], 1, "limit is 0"),
+        (["inspect", "SONGS", "--tokenizer", "article", "--instruments", "all"], 1, "instruments"),
+        (["compose", "MODEL", "--seed", "-1"], 2, "seed"),
+        (["compose", "MODEL", "--takes", "0"], 2, "takes"),
+        (["compose", "MODEL", "--top-p", "0"], 1, "top_p is 0"),
+        (["compose", "MODEL", "--length", "0 notes"], 1, "length is '0 notes'"),
+        (
+            ["compose", "MODEL", "--length", "1000000000 notes"],
+            1,
+            "a piece has at most 100000 notes",
+        ),
+        (["compose", "MODEL", "--length", "9e9 bars"], 1, "length is '9e9 bars'"),
+        (["compose", "MODEL", "--length", "90000 bars"], 1, "a piece has at most 12500 bars"),
+        (["compose", "MODEL", "--length", "100000 notes", "--out", "OUT/a.xyz"], 1, "suffix"),
+        (
+            ["compose", "MODEL", "--length", "100000 notes", "--out", "MODEL/a.mid"],
+            1,
+            "cannot write",
+        ),
         (["sing"], 2, "No such command"),
     ],
 )
 def test_what_cannot_be_done(trained, folder, tmp_path, arguments, code, said):
-    places = {"MODEL": trained[0] / "model.npz", "SONGS": folder}
+    model = trained[0] / "model.npz"
+    places = {"MODEL": model, "SONGS": folder, "MODEL/a.mid": model / "a.mid"}
+    before, began = model.read_bytes(), time.monotonic()
     result = run(*(places.get(a, a.replace("OUT", str(tmp_path))) for a in arguments))
     assert result.exit_code == code and said in result.output
-    assert "Traceback" not in result.output
+    assert "Traceback" not in result.output and time.monotonic() - began < 20
+    assert model.read_bytes() == before and not list(model.parent.glob("previous*"))
+
+
+def test_inspect_counts_what_training_counts(trained, folder, tmp_path, own_cache):
+    write_midi(folder / "band.mid", [Note(i, 1, 60 + i % 5, 80, 40 * (i % 2)) for i in range(60)])
+    try:
+        for choice in ([], ["--instruments", "all"], ["--tokenizer", "article"]):
+            picture = ["--picture", tmp_path / "a.png"]
+            one = run("inspect", folder, "--preset", "quick", *choice, *picture)
+            other = run(
+                "train", folder, "--preset", "quick", *choice, "--epochs", 1, "--out", tmp_path
+            )
+            assert one.exit_code == other.exit_code == 0, one.output + other.output
+            counted = [line for line in one.output.splitlines() if " notes kept (" in line]
+            assert counted and counted[0] in other.output
+    finally:
+        (folder / "band.mid").unlink()
+
+
+def test_paths_with_blanks_are_quoted(trained, tmp_path):
+    (tmp_path / "my music").mkdir()
+    result = run("compose", trained[0] / "model.npz", "--length", "9 notes",
+                 "--out", tmp_path / "my music" / "a.mid")  # fmt: skip
+    assert f"wrote '{tmp_path / 'my music' / 'a.mid'}'" in result.output
+    result = run("compose", tmp_path / "my music" / "none.npz")
+    assert f"'{tmp_path / 'my music' / 'none.npz'}' does not exist" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("temperature", "hot"), ("tempo", -1), ("window", 0), ("primers", [[0], [10**6]])],
+)
+def test_settings_of_a_stranger_are_refused_before_composing(trained, tmp_path, name, wrong):
+    arrays, description = load_arrays(trained[0] / "model.npz")
+    description["settings"][name] = wrong
+    save_arrays(tmp_path / "model.npz", arrays, description)
+    result = run("compose", tmp_path / "model.npz", "--length", "9 notes")
+    assert result.exit_code == 1 and f"the checkpoint's {name} is " in result.output
+
+
+IMPORTING = """
+import sys, time
+import tinylstm_main
+class Slow:
+    def find_spec(self, name, *rest):
+        if name == "tinylstm":
+            print("ready", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Slow())
+tinylstm_main.main()
+"""
+
+
+def test_ctrl_c_while_the_package_is_imported():
+    pipe, command = subprocess.PIPE, [sys.executable, "-c", IMPORTING]
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and err == "interrupted\n"
 
 
 def test_every_command_explains_itself():

@@ -1,69 +1,25 @@
-"""Damaged MIDI files: none crashes, hangs, or passes with nothing in it; each is accounted for.
+"""Damaged music files: none crashes, hangs, or passes with nothing in it; each is accounted for.
 
 The ordinary run damages 150 files; this does more:
 
     TINYLSTM_FUZZ=2000 python -m pytest tests/test_fuzz.py
+    python tests/damaged.py music 5000
 """
 
 import os
-from pathlib import Path
 
+import damaged
 import numpy as np
 import pytest
+from damaged_music import damage, sound_files
 from hypothesis import given
 from hypothesis import strategies as st
-from music_strategies import midi_file, off, on, track
+from music_strategies import midi_file
 
 from tinylstm.music import EventTokenizer, UnreadableFileError, load_corpus, read_midi
 
 COUNT = int(os.environ.get("TINYLSTM_FUZZ", "150"))
-SONGS = Path(__file__).parent.parent / "midi_songs"
 LIMIT = 20  # seconds a file
-
-
-def sound_files():
-    """Small real files, and one of everything that MIDI can say."""
-    smallest = sorted(SONGS.glob("*.mid"), key=lambda path: path.stat().st_size)[:6]
-    everything = midi_file(
-        track((0, b"\xff\x51\x03\x07\xa1\x20"), (0, b"\xff\x58\x04\x03\x03\x18\x08")),
-        track(
-            (0, b"\xff\x03\x04name"),
-            (0, b"\xc0\x28"),
-            (0, b"\xb0\x40\x7f"),
-            (0, on(60)),
-            (10, b"\xe0\x00\x40"),
-            (0, b"\xf0\x05\x01\x02\x03\x04\xf7"),
-            (470, off(60)),
-            (0, on(36, channel=9)),
-            (240, bytes([36, 0])),
-        ),
-    )
-    return [everything, *(path.read_bytes() for path in smallest)]
-
-
-def damage(data, rng):
-    """One of the ways in which files go wrong."""
-    data = bytearray(data)
-    kind = rng.integers(7)
-    place = int(rng.integers(len(data)))
-    if kind == 0:  # cut short
-        return data[:place]
-    if kind == 1:  # bits flipped
-        for where in rng.integers(0, len(data), rng.integers(1, 60)):
-            data[where] ^= 1 << int(rng.integers(8))
-    elif kind == 2:  # flipped in the header, where it hurts
-        for where in rng.integers(0, min(30, len(data)), rng.integers(1, 6)):
-            data[where] ^= 1 << int(rng.integers(8))
-    elif kind == 3:  # a piece lost
-        del data[place : place + int(rng.integers(1, 200))]
-    elif kind == 4:  # a piece twice
-        data[place:place] = data[place : place + int(rng.integers(1, 200))]
-    elif kind == 5:  # noise written over it
-        length = min(int(rng.integers(1, 100)), len(data) - place)
-        data[place : place + length] = rng.bytes(length)
-    else:  # nothing but a header and noise
-        data = data[:14] + b"MTrk\x00\x00\x01\x00" + rng.bytes(int(rng.integers(300)))
-    return data
 
 
 def test_damaged_files_are_all_accounted_for(tmp_path, own_cache):
@@ -84,6 +40,12 @@ def test_damaged_files_are_all_accounted_for(tmp_path, own_cache):
             assert f"skipped {file.name}: {file.skipped}" in str(report)
             assert "Error" not in file.skipped, file  # every fault has words of its own
     assert len(report.kept) > COUNT / 4 and len(report.skipped) > COUNT / 20  # both are tested
+
+
+def test_damaged_midi_musicxml_and_abc_files():
+    found = damaged.hunt("music", 120)
+    assert sum(found.values()) == 120 and set(found) <= set(damaged.FINE), found
+    assert found["read"] > 20 and found["refused"] > 20
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,7 @@ def test_inspect(folder, tmp_path):
     }
     assert "not a MIDI file" in rows["bad.mid"]["skipped"]
     assert found["near_duplicates"] == [["3.mid", "below/copy.midi"]]
-    assert found["tokens"] == sum([60 * 3 - 1 + 2] * 5) and found["classes"] == 384
+    assert found["tokens"] == sum([60 * 3 - 1 + 2] * 5) and found["classes"] == 240
     assert 0 < found["bigram_nats"] <= found["unigram_nats"]
     for text in ("5 files kept, 1 skipped", "300 of 300 notes", "longest piece", "unigram"):
         assert text in result.output

@@ -1,17 +1,18 @@
 """Reading MIDI: nothing lost, nothing invented, and every fault named."""
 
+import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from music21.midi import MidiTrack
 from music_strategies import midi_file, off, on, track, variable_length
 
-from tinylstm.music import DRUMS, UnreadableFileError, read_midi
-from tinylstm.music.files import midi
-from tinylstm.music.notes import SHORTEST
+from tinylstm.music import DRUMS, EventTokenizer, UnreadableFileError, read_midi
+from tinylstm.music.files.midi import LARGEST
+from tinylstm.music.files.track import track_events
+from tinylstm.music.notes import LONGEST_NOTE, SHORTEST
 
 
 @pytest.fixture
@@ -32,6 +33,13 @@ def test_running_status_and_silent_note_on(read):
     # the second and third events repeat the status byte of the first
     piece = read(midi_file(track((0, on(60)), (480, bytes([60, 0])), (0, bytes([62, 80])))))
     assert times(piece) == [(0, 1, 60), (1, SHORTEST, 62)]
+
+
+def test_running_status_keeps_the_channel(read):
+    violin = bytes([0xC3, 40])
+    music = [(0, violin), (0, on(60, channel=3)), (0, bytes([64, 80])), (480, bytes([60, 0]))]
+    piece = read(midi_file(track(*music)))
+    assert {note.pitch: note.program for note in piece.notes} == {60: 40, 64: 40}
 
 
 def test_overlapping_notes_of_a_pitch_end_first_in_first_out(read):
@@ -99,7 +107,7 @@ def test_events_are_music21s_and_long_ones_are_whole(read):
     chunk = track(*music)[8:]
     judge = MidiTrack(0)
     judge.processDataToEvents(chunk)
-    ours = list(midi._events(midi._Reading(Path("a.mid")), 0, chunk))
+    ours = list(track_events(chunk, "track 1", 480, []))
     assert [e.getBytes() for _, e in ours] == [e.getBytes() for e in judge.events[1::2]]
     assert times(read(midi_file(track(*music)))) == [(0, 1, 60), (1, 1, 62)]
 
@@ -107,6 +115,66 @@ def test_events_are_music21s_and_long_ones_are_whole(read):
 def test_an_unknown_event_is_passed_over_and_named(read):
     piece = read(midi_file(track((0, on(60)), (480, off(60)), (0, b"\xf4"), (0, on(62)))))
     assert times(piece)[0] == (0, 1, 60) and "unknown event at tick 480" in piece.faults[0]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"\xff\x01\x83\x60" + b"a text of some length, said to be longer",
+        b"\xff\x7f\xff\xff\xff\x7f",
+        b"\xf0\x8f\xff\x7f\x01\x02\xf7",
+    ],
+)
+def test_notes_behind_an_event_longer_than_its_track_are_read(read, broken):
+    before, behind = [(0, on(60)), (480, off(60))], [(960, on(62)), (480, off(62))]
+    piece = read(midi_file(track(*before, (0, broken), *behind)))
+    assert times(piece) == [(0, 1, 60), (3, 1, 62)]
+    assert piece.faults == (
+        f"track 1 has an event longer than itself: {len(broken)} bytes are lost",
+    )
+
+
+def test_what_cannot_be_read_behind_such_an_event_is_said(read):
+    chunk = track((0, on(60)), (480, off(60)), (0, b"\xff\x01\x70abc"), (0, on(62)), end=False)
+    piece = read(midi_file(chunk))
+    assert times(piece) == [(0, 1, 60)]
+    assert piece.faults == ("track 1 has an event longer than itself: 10 bytes are lost",)
+
+
+def test_a_note_cut_off_by_the_end_of_its_track_is_a_fault(read):
+    piece = read(midi_file(track((0, on(60)), (480, off(60)), (0, b"\x90\x40"), end=False)))
+    assert times(piece) == [(0, 1, 60)] and "longer than itself: 2 bytes" in piece.faults[0]
+
+
+def test_padding_behind_the_end_of_a_track_is_no_fault(read):
+    padded = track((0, on(60)), (480, off(60)), (0, b"\xff\x2f\x00"), (0, b"\x00"), end=False)
+    assert read(midi_file(padded)).faults == ()
+
+
+def test_notes_without_end_are_cut_and_said(read):
+    """A few bytes may not become millions of tokens."""
+    events = [(0, on(60)), (0, on(61)), (480 * 90_000, off(60)), (0, off(61))]
+    piece = read(midi_file(track(*events)))
+    assert times(piece) == [(0, LONGEST_NOTE, 60), (0, LONGEST_NOTE, 61)]
+    assert piece.faults == ("2 notes longer than 512 quarter notes are cut",)
+    assert len(EventTokenizer().symbols(piece)) == 2 + 2 * 17
+
+
+def test_a_number_of_many_bytes_is_damage(read):
+    data = track((0, on(60)), (480, off(60)), end=False)[8:] + b"\xff" * 100_000
+    piece = read(midi_file(b"MTrk" + len(data).to_bytes(4) + data))
+    assert times(piece) == [(0, 1, 60)] and "more than four bytes" in piece.faults[0]
+
+
+def test_files_too_large_and_pipes_are_refused(tmp_path):
+    path = tmp_path / "a.mid"
+    path.write_bytes(b"")
+    os.truncate(path, LARGEST + 1)
+    with pytest.raises(UnreadableFileError, match=r"a\.mid: has 32 MB, more than 32"):
+        read_midi(path)
+    os.mkfifo(tmp_path / "b.mid")
+    with pytest.raises(UnreadableFileError, match="not a file on disk"):
+        read_midi(tmp_path / "b.mid")
 
 
 def test_a_large_file_takes_seconds(read):

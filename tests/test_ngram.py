@@ -1,6 +1,7 @@
 """N-grams: compared with a slow version with dictionaries, and on data of known entropy."""
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -116,3 +117,25 @@ def test_pair_counts(corpus):
                 wanted[tokens.ids[i - 1], tokens.targets[i]] += 1
     got = pair_counts(tokens, V)
     assert {tuple(k): got[tuple(k)] for k in np.argwhere(got)} == dict(wanted)
+
+
+def test_the_bigram_has_the_smoothing_that_the_held_out_tokens_like_best():
+    """By hand, for every k: the baseline may not be made weak."""
+    rng = np.random.default_rng(0)
+    ids = np.cumsum(rng.integers(1, 3, 400)) % 7
+    train, held_out = tl.Tokens(ids[:300], [0, 90]), tl.Tokens(ids[300:], [0])
+    pairs, counts = np.zeros((7, 7)), np.ones(7)
+    for a, b in [*pairwise(ids[:90]), *pairwise(ids[90:300])]:
+        pairs[a, b] += 1
+        counts[b] += 1
+    p = counts / counts.sum()
+    best = min(
+        -np.mean(
+            [
+                np.log((pairs[a, b] + k * p[b]) / (pairs[a].sum() + k))
+                for a, b in pairwise(ids[300:])
+            ]
+        )
+        for k in 2.0 ** np.arange(-3, 16)
+    )
+    assert tl.bigram_nats(train, held_out, 7) == pytest.approx(best) and best < 1

@@ -1,6 +1,7 @@
 """Files that hang or kill their process cost their time limit and no more."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -48,6 +49,39 @@ def test_what_hangs_is_killed_and_what_dies_is_named(songs):
     (songs / "hangs.mid").unlink()
     again = load_corpus(songs, EventTokenizer(), limit=30).report  # ... but with more time it is
     assert {file.name for file in again.kept} == {"a.mid", "dies.mid", "raises.mid", "z.mid"}
+
+
+def test_a_small_folder_has_the_limit_too(songs, monkeypatch):
+    monkeypatch.setattr("tinylstm.music.corpus.parse._SMALL", 10**9)
+    (songs / "dies.mid").unlink()
+    before = signal.getsignal(signal.SIGALRM)
+    began = time.monotonic()
+    report = load_corpus(songs, Treacherous(), limit=0.5).report
+    assert time.monotonic() - began < 10
+    assert {file.name: file.skipped for file in report.skipped} == {
+        "hangs.mid": "gave up after 0.5 seconds",
+        "raises.mid": "RuntimeError: out of tune",
+    }
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert not any(signal.getitimer(signal.ITIMER_REAL))
+
+
+class Greedy(EventTokenizer):
+    """Fills the memory, or gives more tokens than a file may."""
+
+    def symbols(self, piece):
+        if piece.name == "a.mid":
+            return np.ones(3 << 30, np.uint8).astype(np.int32)
+        return np.zeros(2_000_001, np.int32) if piece.name == "z.mid" else super().symbols(piece)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory")
+def test_a_worker_has_a_limit_on_memory_and_a_file_on_tokens(songs):
+    report = load_corpus(songs, Greedy(), limit=30, workers=2).report
+    assert {file.name: file.skipped for file in report.skipped} == {
+        "a.mid": "needs more than 1 GB of memory",
+        "z.mid": "gives 2000001 tokens, more than 2000000: cut it",
+    }
 
 
 SCRIPT = """

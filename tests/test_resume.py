@@ -152,6 +152,31 @@ def test_a_finished_run_is_left_as_it_is(tmp_path, uninterrupted):
     assert numbers(history) == numbers(uninterrupted[1])
 
 
+def test_what_is_not_in_the_weights_goes_on_too(tmp_path):
+    """Without a schedule, which would set the rate again: the rate, the slots and the states."""
+
+    class Slower(Callback):
+        def on_batch_end(self, run, loss):
+            run.optimizer.learning_rate *= 0.98
+
+    def train(path, callbacks=()):
+        (streams, _), model = resumed.data(), resumed.network(dropout=0.1)
+        resume = path if path.exists() else None
+        keep = tl.ModelCheckpoint(path, "loss", every=0.0)
+        optimizer = tl.Adam(0.01, ema_momentum=0.8)
+        options = {"callbacks": [Slower(), keep, *callbacks], "threads": 2, "resume": resume}
+        history = tl.fit(model, streams, 2, None, optimizer, **options)
+        return resumed.digest(model), optimizer.learning_rate, optimizer.steps, numbers(history)
+
+    whole = train(tmp_path / "whole.npz")
+    assert whole[1] == pytest.approx(0.01 * 0.98 ** whole[2])
+    for step in (3, 23, 25):  # one epoch has 24
+        path = tmp_path / f"{step}.npz"
+        with pytest.raises(KeyboardInterrupt):
+            train(path, [At(press_ctrl_c, step=step)])
+        assert train(path) == whole
+
+
 def test_a_run_of_another_kind_is_refused_by_what_differs(tmp_path):
     path = tmp_path / "model.npz"
     with pytest.raises(KeyboardInterrupt):

@@ -1,5 +1,7 @@
 """Notation in the formats that music21 reads: MusicXML, Humdrum, ABC."""
 
+import zipfile
+
 import music21
 import pytest
 
@@ -85,6 +87,23 @@ def test_musicxml_with_instruments_grace_notes_and_drums(tmp_path, suffix):
     assert heard == [(0, 1 / 32, 74), (0, 6, 72), (6, 2, 60), (6, 2, 64)]
     assert [(n.onset, n.duration) for n in piece.notes if n.program == DRUMS] == [(0, 1)]
     assert piece.tempo == 90 and piece.notes_in_file == 5
+
+
+def test_impossible_times_in_a_score_are_faults(tmp_path):
+    path = tmp_path / "a.abc"
+    path.write_text(ABC.replace("G A B-", "G1000 A999999 B999999"))
+    piece = read_music(path)
+    assert piece.notes[0].duration == 512 and max(n.onset for n in piece.notes) <= 100_000
+    assert len(piece.faults) == 2 and piece.notes_in_file == len(piece.notes) + 4
+
+
+def test_an_archive_that_would_fill_the_memory_is_refused(tmp_path):
+    path = tmp_path / "a.mxl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("score.xml", b"<a/>" + bytes(40 << 20))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(UnreadableFileError, match="holds more than 32 MB"):
+        read_music(path)
 
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in")  # music21 leaves the file open

@@ -58,6 +58,12 @@ def test_what_a_statistic_does_not_hear(notes, semitones, bars):
             assert statistic.measure(later) == pytest.approx(found), name
 
 
+def test_a_run_at_either_end_is_whole():
+    for pitches, longest in (([60, 60, 64], 2), ([64, 60, 60], 2), ([60] * 3, 3), ([60, 62], 1)):
+        notes = [Note(i, 1, pitch) for i, pitch in enumerate(pitches)]
+        assert m.STATISTICS["longest_run"].measure(notes) == longest
+
+
 def test_extremes():
     assert m.pitch_class_entropy([Note(0, 1, 60)] * 9) == 0
     assert m.pitch_class_entropy([Note(i, 1, 60 + i) for i in range(12)]) == pytest.approx(

@@ -48,3 +48,16 @@ def test_unequal_pitches_share_a_track_and_overlapping_equal_ones_do_not(tmp_pat
     clash = [Note(0, 2, 60), Note(1, 2, 60), Note(2, 1, 60)]
     assert [n.track for n in read_midi(write_midi(tmp_path / "b.mid", clash)).notes] == [1, 2, 1]
     assert TICKS % 12 == TICKS % 16 == 0
+
+
+def test_a_repeated_note_ends_before_it_begins_again(tmp_path):
+    """At one tick the note-off stands first; else players silence what they have just begun."""
+    from music21.midi import MidiFile
+
+    write_midi(tmp_path / "a.mid", [Note(0, 1, 60), Note(1, 1, 60)])
+    file = MidiFile()
+    file.open(tmp_path / "a.mid")
+    file.read()
+    file.close()
+    kinds = [e.type.name for e in file.tracks[1].events if e.isNoteOn() or e.isNoteOff()]
+    assert kinds == ["NOTE_ON", "NOTE_OFF", "NOTE_ON", "NOTE_OFF"]

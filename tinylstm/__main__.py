@@ -1,6 +1,6 @@
 """`python -m tinylstm` is the same as the command `tinylstm`."""
 
-from tinylstm.cli import main
+from tinylstm.command import run
 
 if __name__ == "__main__":
-    main(prog_name="tinylstm")
+    run()

@@ -4,11 +4,9 @@ Next: checkpoint.py.
 """
 
 import csv
-import glob
 import io
+import logging
 import math
-import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Mapping
@@ -18,11 +16,13 @@ from typing import Any
 import numpy as np
 
 from .checkpoint import save_checkpoint
-from .files import FileError, replacing
+from .files import FileError, check_writable, quoted, replacing, sweep
 from .model import Arrays
 from .resume import progress
 from .schedules import Schedule
 from .training import Callback, Run
+
+logger = logging.getLogger("tinylstm")
 
 
 class ProgressBar(Callback):
@@ -130,14 +130,8 @@ class ModelCheckpoint(Callback):
         if run.resumed and run.history:
             self.weights = run.resumed.model.weights
         self.last = time.monotonic()
-        try:  # a folder that cannot be written is reported before training starts
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.path.parent):
-                pass
-        except OSError as error:
-            raise FileError(f"cannot write {self.path}: {error.strerror or error}") from error
-        for stale in self.path.parent.glob(f".{glob.escape(self.path.name)}.*"):
-            stale.unlink(missing_ok=True)  # left by a run that was killed
+        check_writable(self.path)  # reported before training starts
+        sweep(self.path)
 
     def on_batch_end(self, run: Run, loss: float) -> None:
         if time.monotonic() - self.last >= self.every:
@@ -153,7 +147,7 @@ class ModelCheckpoint(Callback):
             if run.whole and run.step:
                 self.save(run)
             elif self.saved:
-                print(f"{self.path} holds the last good network", file=sys.stderr)
+                logger.warning("%s holds the last good network", quoted(self.path))
         finally:
             if self.weights:
                 run.model.set_weights(self.weights)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .files import FileError, load_arrays
-from .model import Arrays, Sequential
+from .files import FileError, opened, quoted
+from .model import Arrays, Sequential, finite_number
 from .resume import Progress
+
+KINDS = {"tokenizer": dict, "history": list, "settings": dict, "run": dict}  # may be missing
 
 
 @dataclass
@@ -63,15 +65,33 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     Traceback (most recent call last):
     tinylstm.files.FileError: missing.npz does not exist
     """
-    arrays, description = load_arrays(path)
-    found = description.get("format") if isinstance(description, dict) else None
-    if found != "tinylstm 1":
-        raise FileError(f"{path} has format {found!r}, but this version reads 'tinylstm 1'")
-    model = Sequential.from_saved(arrays, description, path)
-    try:
-        run = description.get("run")
-        progress = None if run is None else Progress.restore(run, arrays)
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileError(f"{path} holds no run that can go on: {error}") from error
-    history, settings = description.get("history", []), description.get("settings", {})
-    return Checkpoint(model, description.get("tokenizer"), history, settings, progress)
+    with opened(path) as file:
+        description = file.description
+        found = description.get("format") if isinstance(description, dict) else None
+        if found != "tinylstm 1":
+            raise FileError(
+                f"{quoted(path)} has format {found!r}, but this version reads 'tinylstm 1'"
+            )
+        plain = {name: description.get(name) or kind() for name, kind in KINDS.items()}
+        check_plain(plain, path)
+        model = Sequential.from_saved(file, path)
+        try:
+            run, history = description.get("run"), plain["history"]
+            if run is None and (odd := [name for name in file.headers if "/" in name]):
+                raise ValueError(f"unknown {odd[0]}")
+            progress = None if run is None else Progress.restore(file, model, len(history))
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileError(f"{quoted(path)} holds no run that can go on: {error}") from error
+    return Checkpoint(model, description.get("tokenizer"), history, plain["settings"], progress)
+
+
+def check_plain(plain: dict[str, Any], path: str | Path) -> None:
+    """Raise FileError unless each part of the description has its type, and history numbers."""
+    odd = [name for name, kind in KINDS.items() if type(plain[name]) is not kind]
+    if not odd and not all(
+        isinstance(entry, dict) and "loss" in entry and all(map(finite_number, entry.values()))
+        for entry in plain["history"]
+    ):
+        odd = ["history"]
+    for name in odd:
+        raise FileError(f"{quoted(path)} is damaged: its {name} is {plain[name]!r:.60}")

@@ -10,41 +10,16 @@ import json
 import runpy
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tinylstm import PRESETS, __version__
+from tinylstm.command import ALPHABET, FILE, INSTRUMENTS, JSON, PASSED_ON, PRESET, SEED, Commands
 
 if TYPE_CHECKING:
     from tinylstm.music.corpus.report import Report
-
-FILE = click.Path(path_type=Path)
-PIANO_OR_ALL = click.Choice(["piano", "all"])
-ALPHABETS = click.Choice(["events", "article"])
-JSON = click.option("--json", "json_path", type=FILE, help="Write the numbers here.")
-PASSED_ON = {"ignore_unknown_options": True, "help_option_names": []}
-
-
-class Commands(click.Group):
-    """Turns the errors that the library explains into a message and exit code 1."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        from tinylstm import DivergedError, FileError
-        from tinylstm.music import EmptyCorpusError, UnreadableFileError
-
-        try:
-            return super().invoke(ctx)
-        except (
-            EmptyCorpusError,
-            UnreadableFileError,
-            FileError,
-            DivergedError,
-            ValueError,
-        ) as error:
-            raise click.ClickException(str(error)) from error
-        except KeyboardInterrupt:
-            ctx.exit(130)
+    from tinylstm.music.notes import Instruments
 
 
 @click.group(cls=Commands)
@@ -64,13 +39,13 @@ def main() -> None:
 
 @main.command()
 @click.argument("folder", type=FILE)
-@click.option("--preset", type=click.Choice(list(PRESETS)), default="default", show_default=True)
-@click.option("--tokenizer", type=ALPHABETS, help="Default: the preset's.")
-@click.option("--instruments", type=PIANO_OR_ALL, default="piano", show_default=True)
+@PRESET
+@ALPHABET
+@INSTRUMENTS
 @click.option(
     "--epochs", type=click.IntRange(1), help="Passes over the music. Default: the preset's."
 )
-@click.option("--seed", default=0, show_default=True, help="Same seed, same network.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same network.")
 @click.option("--resume", is_flag=True, help="Go on from the network in --out, if there is one.")
 @click.option("--out", type=FILE, default=Path("out"), show_default=True)
 @JSON
@@ -78,7 +53,7 @@ def train(
     folder: Path,
     preset: str,
     tokenizer: str | None,
-    instruments: Literal["piano", "all"],
+    instruments: Instruments | None,
     epochs: int | None,
     seed: int,
     resume: bool,
@@ -93,19 +68,23 @@ def train(
     """
     import tinylstm as tl
     from tinylstm import music
+    from tinylstm.files import alone_with, check_writable, quoted
 
     path, chosen = out / "model.npz", tl.PRESETS[preset]
     try:  # the steps of examples/train_ff.py
         alphabet = music.tokenizer_for(chosen, tokenizer, instruments)
+        check_writable(json_path or path)
+        with alone_with(path):  # refused now, not after an hour of parsing
+            pass
         corpus = music.load_corpus(folder, alphabet, transpositions=chosen.transpositions)
         model = tl.Sequential(chosen.layers(len(corpus.tokenizer)), seed=seed)
         print(corpus.report, model.summary(), sep="\n")
         history = music.fit_preset(chosen, model, corpus, path, epochs, seed, resume)
     except KeyboardInterrupt:
-        click.echo(f"\ninterrupted; {path} has the best network so far, if there is one.", err=True)
-        raise
+        said = f"interrupted; {quoted(path)} has the best network so far, if there is one"
+        raise KeyboardInterrupt(said) from None
     _write_json(json_path, {"checkpoint": str(path), "history": history})
-    click.echo(f"{path}: the network. Compose: tinylstm compose {path}")
+    click.echo(f"{quoted(path)}: the network. Compose: tinylstm compose {quoted(path)}")
 
 
 @main.command()
@@ -114,12 +93,13 @@ def train(
     "--length",
     default="500 notes",
     show_default=True,
-    help='"500 notes", "32 bars", "90 seconds", or "free": until the network ends the piece.',
+    help='"500 notes", "32 bars", "90 seconds", or "free": until the network ends the piece. '
+    "At most 100000 notes.",
 )
-@click.option("--seed", default=0, show_default=True, help="Same seed, same piece.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same piece.")
 @click.option(
     "--takes",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 1000),
     default=1,
     show_default=True,
     help="How many pieces: seeds --seed, --seed + 1, ...",
@@ -174,23 +154,30 @@ def compose(
     """
     import tinylstm as tl
     from tinylstm import music
+    from tinylstm.files import check_writable, printable, quoted
+    from tinylstm.music.composing.compose import tokenizer_of
     from tinylstm.music.evaluation import judge_takes, table
     from tinylstm.music.files import read_music
-    from tinylstm.music.files.export import write_piece
+    from tinylstm.music.files.export import check_export, write_piece
 
     if bars and not primer:
         raise click.UsageError('--bars shortens --primer; for the new piece use --length "8 bars"')
+    out = out or tuple(checkpoint.with_name(f"song-{seed}{kind}") for kind in (".mid", ".html"))
+    wanted = music.Length.parse(length)
+    music.Sampling(1.0 if temperature is None else temperature, **sampling)  # raises
     loaded = tl.load_checkpoint(checkpoint)
+    tokenizer_of(loaded)
     if temperature is None:
         temperature = loaded.settings.get("temperature", 1.0)
     how = music.Sampling(temperature, **sampling)
+    for path in out:  # what cannot be written is said before the piece is composed
+        (check_writable if is_page(path) else check_export)(path)
     start, seeds = read_music(primer) if primer else None, range(seed, seed + takes)
-    made = music.compose_takes(loaded, seeds, length, how, start, bars, not drop_primer)
+    made = music.compose_takes(loaded, seeds, wanted, how, start, bars, not drop_primer, True)
     judge, judgements = judge_takes(loaded, midi, made) if midi else (None, [])
-    out = out or tuple(checkpoint.with_name(f"song-{seed}{kind}") for kind in (".mid", ".html"))
     written: list[Path] = []
     for path in out:
-        if path.suffix.lower() in (".html", ".htm"):
+        if is_page(path):
             from tinylstm.page import write_page
 
             written.append(write_page(path, made, loaded, judge, judgements))
@@ -202,8 +189,9 @@ def compose(
     if judge:
         click.echo(table(judge.compare(judgements)))
     for judgement in judgements:
-        click.echo(f"{judgement.name}: longest passage in common is with {judgement.source}")
-    click.echo("\n".join(f"wrote {path}" for path in written))
+        source = printable(judgement.source)
+        click.echo(f"{judgement.name}: longest passage in common is with {source}")
+    click.echo("\n".join(f"wrote {quoted(path)}" for path in written))
     summary = {
         "takes": [{"seed": t.seed, "notes": len(t.notes), "tempo": t.tempo} for t in made],
         "sampling": vars(how),
@@ -211,6 +199,11 @@ def compose(
         "judgements": [judgement._asdict() for judgement in judgements],
     }
     _write_json(json_path, summary)
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file to write is a web page."""
+    return path.suffix.lower() in (".html", ".htm")
 
 
 @main.command()
@@ -223,28 +216,36 @@ def compose(
     show_default=True,
     help="Write the picture here; the suffix says in which format.",
 )
-@click.option("--tokenizer", type=ALPHABETS, default="events")
-@click.option("--instruments", type=PIANO_OR_ALL, default="all", show_default=True)
+@PRESET
+@ALPHABET
+@INSTRUMENTS
 @click.option("--limit", type=float, default=60.0, show_default=True, help="Seconds for each file.")
 def inspect(
     folder: Path,
     json_path: Path | None,
     picture: Path,
-    tokenizer: str,
-    instruments: str,
+    preset: str,
+    tokenizer: str | None,
+    instruments: Instruments | None,
     limit: float,
 ) -> None:
-    """Report on the music in FOLDER: what is kept, what is skipped and why, and duplicates.
+    """Report on the music in FOLDER, as training with the same options would read it: what is kept,
+    what is skipped and why, and duplicates.
 
     \b
     tinylstm inspect my_songs --json report.json
     """
-    from tinylstm.music import ArticleTokenizer, EmptyCorpusError, EventTokenizer, load_corpus
+    from tinylstm.files import check_writable, quoted
+    from tinylstm.music import EmptyCorpusError, load_corpus, tokenizer_for
     from tinylstm.music.corpus.inspect import draw, repeated_passage
 
-    kind = {"events": EventTokenizer, "article": ArticleTokenizer}[tokenizer]
+    chosen = PRESETS[preset]
+    alphabet = tokenizer_for(chosen, tokenizer, instruments)
+    for path in (picture, json_path):
+        if path:
+            check_writable(path)
     try:
-        corpus = load_corpus(folder, kind(instruments=instruments), limit=limit)
+        corpus = load_corpus(folder, alphabet, transpositions=chosen.transpositions, limit=limit)
     except EmptyCorpusError as error:
         _report(error.report, json_path)
         raise
@@ -253,7 +254,7 @@ def inspect(
     passage = repeated_passage(corpus)
     click.echo(f"longest repeated passage: {passage[0] if passage else 'none'}")
     draw(corpus, passage, picture)
-    click.echo(f"picture: {picture}")
+    click.echo(f"picture: {quoted(picture)}")
 
 
 def _report(report: Report | None, json_path: Path | None) -> None:

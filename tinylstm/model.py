@@ -4,7 +4,7 @@ Inside, all arrays are time-major, (T, B, ...). Only `predict` takes batch-first
 transposes them. Next: gradcheck/__init__.py, which checks a model's gradients.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike, DTypeLike
 from . import backend
 from .arrays import Arrays as ArrayData
 from .arrays import Ragged, padded, time_major
-from .files import FileError, load_arrays, save_arrays
-from .layers import Layer, State, layer_from_config
+from .files import FileError, SavedArrays, opened, quoted, save_arrays
+from .initializers import Unfilled
+from .layers import LAYERS, Layer, State, layer_from_config
 from .layers.base import check_finite, label
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Sequential:
             layer.name = layer.name or f"{kind}_{seen[kind]}"
             if [other.name for other in self.layers].count(layer.name) > 1:
                 raise ValueError(f"two layers are called {layer.name}: a layer stands only once")
+            if isinstance(rng, Unfilled):
+                rng.check_size(f"the input of {layer.name}", size)
             size = layer.build(size, rng, dtype)
             self.output_sizes.append(size)
 
@@ -246,25 +249,26 @@ class Sequential:
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Sequential":
+    def from_config(
+        cls, config: dict[str, Any], seed: int | np.random.Generator = 0
+    ) -> "Sequential":
         """The network that `config` describes, with new parameters. Raises ValueError."""
         layers: dict[str, Layer] = {}
         for entry in config["layers"]:
+            check_entry(entry)
+            if entry["name"] in layers:
+                raise ValueError(f"two layers are called {entry['name']}")
             layers[entry["name"]] = layer_from_config(entry, layers)
-        return cls(list(layers.values()), config["input_size"], dtype=config["dtype"])
+        dtype = np.dtype(config["dtype"])
+        if dtype.kind not in "fc":
+            raise ValueError(f"dtype is {dtype}: want float32 or float64")
+        return cls(list(layers.values()), config["input_size"], seed, dtype)  # type: ignore[arg-type]
 
     def set_weights(self, weights: Arrays) -> None:
         """Copy values into the weights. Raises ValueError, and copies none, if one does not fit."""
         own = self.weights
-        differences = [f"no {path}" for path in own if path not in weights]
-        differences += [f"unknown {path}" for path in weights if path not in own]
-        differences += [
-            f"{path} is {weights[path].shape}, not {own[path].shape}"
-            for path in own
-            if path in weights and weights[path].shape != own[path].shape
-        ]
-        if differences:
-            raise ValueError(f"weights do not fit the model: {'; '.join(differences)}")
+        if found := differences(weights, own):
+            raise ValueError(f"weights do not fit the model: {'; '.join(found)}")
         for path, array in own.items():
             array[...] = weights[path]
 
@@ -276,17 +280,59 @@ class Sequential:
     @classmethod
     def load(cls, path: str | Path) -> "Sequential":
         """A model that `save` wrote. Raises FileError that says what is wrong with the file."""
-        arrays, description = load_arrays(path)
-        return cls.from_saved(arrays, description, path)
+        with opened(path) as file:
+            return cls.from_saved(file, path)
 
     @classmethod
-    def from_saved(
-        cls, arrays: Arrays, description: dict[str, Any], path: str | Path
-    ) -> "Sequential":
-        """The model from the result of `load_arrays(path)`."""
+    def from_saved(cls, file: SavedArrays, path: Any) -> "Sequential":
+        """The model in an open file. No array is made that is larger than those in the file."""
+        found = {name: header for name, header in file.headers.items() if "/" not in name}
         try:
-            model = cls.from_config(description["model"])
-            model.set_weights({k: v for k, v in arrays.items() if "/" not in k})
+            model = cls.from_config(file.description["model"], Unfilled(found.values()))
+            own = model.weights
+            if wrong := differences(found, own, dtypes=True):
+                raise ValueError(f"weights do not fit the model: {'; '.join(wrong)}")
+            for name, array in own.items():
+                array[...] = file.read(name)
         except (KeyError, TypeError, ValueError) as error:
-            raise FileError(f"{path} holds no model that fits: {error}") from error
+            raise FileError(f"{quoted(path)} holds no model that fits: {error}") from error
         return model
+
+
+def check_entry(entry: dict[str, Any]) -> None:
+    """Raise ValueError if a layer's arguments in a file are of other types than it declares."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        raise ValueError(f"{entry!r} is not a layer")
+    kind = LAYERS.get(str(entry.get("type")), Layer)
+    wanted = getattr(kind.__init__, "__annotations__", {})
+    for name, value in entry.items():
+        if isinstance(value, dict):  # a layer inside another
+            check_entry({"name": entry["name"], **value})
+        want = wanted.get(name, object)
+        fits = {int: type(value) is int, bool: type(value) is bool, float: finite_number(value)}
+        if not fits.get(want, True):
+            raise ValueError(f"{name} of {entry['name']} is {value!r}, not {want.__name__}")
+
+
+def finite_number(value: Any) -> bool:
+    """Whether a value from JSON is a number."""
+    return type(value) in (int, float) and bool(np.isfinite(value))
+
+
+def differences(
+    found: Mapping[str, Any], wanted: Mapping[str, Any], dtypes: bool = False
+) -> list[str]:
+    """In words, how arrays (or their headers) differ from those wanted, by name.
+
+    >>> differences({"a": np.zeros(2)}, {"a": np.zeros(3), "b": np.zeros(1)})
+    ['no b', 'a is (2,), not (3,)']
+    """
+    both = [name for name in wanted if name in found]
+    said = [f"no {name}" for name in wanted if name not in found]
+    said += [f"unknown {name}" for name in found if name not in wanted]
+    for name in both:
+        if found[name].shape != wanted[name].shape:
+            said.append(f"{name} is {found[name].shape}, not {wanted[name].shape}")
+        elif dtypes and found[name].dtype.newbyteorder("=") != wanted[name].dtype:
+            said.append(f"{name} is {found[name].dtype}, not {wanted[name].dtype}")
+    return said

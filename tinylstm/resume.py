@@ -13,9 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from .files import Header, SavedArrays
 from .layers import State
-from .model import Arrays
+from .model import Arrays, Sequential, differences, finite_number
 from .ranks import Alone
+
+MOST_SHARDS = 4096  # that a checkpoint may ask for
 
 
 @dataclass
@@ -56,15 +59,32 @@ class Progress:
         return plain | {"layers": None if self.states is None else len(self.states)}
 
     @classmethod
-    def restore(cls, description: dict[str, Any], arrays: Arrays) -> "Progress":
-        """The inverse of `arrays` and `description`."""
-        description = dict(description)
+    def restore(cls, file: SavedArrays, model: Sequential, epochs: int) -> "Progress":
+        """The inverse of `arrays` and `description`, from an open file. Raises ValueError unless
+        all of it fits the model, the number of epochs in the history, and itself.
+        """
+        description = dict(file.description["run"])
         layers, recipe = description.pop("layers"), description.pop("recipe")
         if "threads" in recipe:  # version 0.1 had one shard for each thread
             recipe = {**recipe, "shards": recipe["threads"]}
             del recipe["threads"]
         self = cls(fingerprint=recipe, **description)
-        states: dict[int, list[Any]] = {i: [] for i in range(layers or 0)}
+        self.check(epochs)
+        found = {name: h for name, h in file.headers.items() if name.startswith("run/")}
+        slots = {name.split("/")[2] for name in found if name.startswith("run/slots/")}
+        wanted: dict[str, Any] = {}
+        if not self.finished:
+            if self.optimizer_steps and not slots:
+                raise ValueError("no slots of the optimizer")
+            wanted = {f"run/weights/{path}": array for path, array in model.weights.items()}
+            for slot in slots:
+                wanted |= {f"run/slots/{slot}/{path}": a for path, a in model.params.items()}
+            if layers is not None:
+                wanted |= states_wanted(model, layers, found, recipe)
+        if wrong := differences(found, wanted, dtypes=True):
+            raise ValueError("; ".join(wrong))
+        arrays = {name: file.read(name) for name in wanted}
+        states: list[list[Any]] = [[] for _ in range(layers or 0)]
         for name, array in arrays.items():
             match name.split("/"):
                 case ["run", "weights", path]:
@@ -73,8 +93,60 @@ class Progress:
                     self.slots.setdefault(slot, {})[path] = array
                 case ["run", "states", i, _]:
                     states[int(i)].append(array)
-        self.states = None if layers is None else [tuple(states[i]) for i in range(layers)]
+        self.states = None if layers is None else [tuple(state) for state in states]
         return self
+
+    def check(self, epochs: int) -> None:
+        """Raise ValueError for a counter or a number that no run could have."""
+        counters = ("epoch", "batch", "step", "optimizer_steps")
+        for name, value in vars(self).items():
+            if name in counters and (type(value) is not int or value < 0):
+                raise ValueError(f"{name} is {value!r}: want a whole number")
+        whole = "" if self.step == 0 else "first"
+        whole += " loss tokens norm seconds" if self.batch else ""
+        if not isinstance(self.sums, dict) or not all(map(finite_number, self.sums.values())):
+            raise ValueError(f"sums is {self.sums!r}: want numbers")
+        if missing := set(whole.split()) - set(self.sums):
+            raise ValueError(f"sums lacks {' and '.join(sorted(missing))}")
+        if not finite_number(self.learning_rate) or self.learning_rate < 0:
+            raise ValueError(f"learning_rate is {self.learning_rate!r}: want a number from 0")
+        if type(self.finished) is not bool or not isinstance(self.fingerprint, dict):
+            raise ValueError("finished is no truth value, or the recipe no table")
+        if self.epoch != epochs:
+            raise ValueError(f"{self.epoch} epochs are done, but the history has {epochs}")
+        updates = self.epoch + bool(self.batch)  # at least; a step may take several batches
+        if self.step < updates or self.optimizer_steps < self.step:
+            raise ValueError(f"step is {self.step}, which does not agree with the other counters")
+        shards = self.fingerprint.get("shards", 1)  # "threads" in version 0.1
+        if type(shards) is not int or not 1 <= shards <= MOST_SHARDS:
+            raise ValueError(f"shards is {shards!r}: want 1 to {MOST_SHARDS}")
+
+
+def states_wanted(
+    model: Sequential, layers: Any, found: dict[str, Any], recipe: dict[str, Any]
+) -> dict[str, Header]:
+    """The states that a file must hold, by name: for each layer those of `initial_state`."""
+    if layers != len(model.layers):
+        raise ValueError(f"states of {layers!r} layers, not {len(model.layers)}")
+    B = next((h.shape[0] for n, h in found.items() if n.startswith("run/states/") and h.shape), 0)
+    if recipe.get("data") == "Streams" and B not in (0, recipe.get("streams")):
+        raise ValueError(f"states of {B} streams, not {recipe.get('streams')}")
+    one = model.initial_states(1)
+    return {
+        f"run/states/{i}/{j}": Header((B, *array.shape[1:]), array.dtype)
+        for i, state in enumerate(one)
+        for j, array in enumerate(state)
+    }
+
+
+def check_numbers(epochs: int, clip: float, seed: int) -> None:
+    """Raise ValueError for a number with which no run can begin."""
+    if epochs < 1:
+        raise ValueError(f"epochs is {epochs}: use at least 1")
+    if not clip > 0:
+        raise ValueError(f"clip is {clip}: use a positive number, or infinity for no clipping")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}: use 0 or more")
 
 
 def fingerprint(run: Any, loss: Any, shards: int, data: Any) -> dict[str, Any]:
@@ -123,6 +195,8 @@ def go_on(run: Any, checkpoint: Any) -> None:
     if names := [name for name in mine | its if mine.get(name) != its.get(name)]:
         differ = "; ".join(f"{n} was {its.get(n)}, now {mine.get(n)}" for n in names)
         raise ValueError(f"the checkpoint is of another run, which cannot go on: {differ}")
+    if kept.slots and (odd := kept.slots.keys() ^ run.optimizer.slots.keys()):
+        raise ValueError(f"the checkpoint and the optimizer differ in slots {sorted(odd)}")
     run.model.set_weights(checkpoint.model.weights if kept.finished else kept.weights)
     run.optimizer.slots |= kept.slots
     run.optimizer.steps, run.optimizer.learning_rate = kept.optimizer_steps, kept.learning_rate

@@ -29,7 +29,7 @@ from .optimizers import Adam, Optimizer, clip_by_global_norm
 from .parallel import Shards
 from .penalties import Penalty
 from .ranks import Together, ranks_of
-from .resume import Interrupt, fingerprint, go_on, interruptible
+from .resume import Interrupt, check_numbers, fingerprint, go_on, interruptible
 
 History = list[dict[str, float]]  # one entry an epoch, plain data
 EXPLODED = 10  # a loss of so many times the first one (or times 1) cannot recover
@@ -192,6 +192,7 @@ def fit(
     >>> history[0]["loss"] > 0.5 > 0.2 > history[-1]["loss"]
     True
     """
+    check_numbers(epochs, clip, seed)
     if accumulate < 1:
         raise ValueError(f"accumulate is {accumulate}: use at least 1")
     data, validation = sources(model, data, validation, batch_size, validation_split, seed)

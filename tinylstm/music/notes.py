@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from ..files import printable, quoted
+
 DRUMS = 128  # the program of MIDI channel 10, where a pitch names a drum
 SHORTEST = 1 / 32  # quarter notes: the duration of a note that a file starts and ends at once
+LONGEST_NOTE = 512.0  # quarter notes: a longer one in a file is cut
 LONGEST = 100_000.0  # quarter notes, about 14 hours: a later time in a file is an error
 
 Instruments = Literal["piano", "all"]  # piano: programs 0 to 7, keyboards with strings
@@ -33,7 +36,8 @@ class UnreadableFileError(Exception):
         self.path, self.reason, self.advice = Path(path), reason, advice
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}" + (f": {self.advice}" if self.advice else "")
+        advice = f": {self.advice}" if self.advice else ""
+        return printable(f"{quoted(self.path)}: {self.reason}{advice}")
 
 
 class Note(NamedTuple):
@@ -106,3 +110,23 @@ def chosen(notes: Iterable[Note], instruments: Instruments) -> list[Note]:
     (1, 3)
     """
     return [note for note in notes if instruments == "all" or note.program < 8]
+
+
+def within_limits(notes: Iterable[Note], faults: list[str]) -> tuple[Note, ...]:
+    """A file's notes, in order of onset; what no piece could have is cut, and added to `faults`.
+
+    >>> faults = []
+    >>> within_limits([Note(0, 9999, 60), Note(1e6, 1, 60)], faults), faults[0]
+    ((Note(onset=0, duration=512.0, pitch=60, velocity=64, program=0, track=0),), \
+'1 notes outside 0 to 100000 quarter notes are left out')
+    """
+    every = sorted(notes, key=lambda note: note.onset)
+    inside = [note for note in every if 0 <= note.onset <= LONGEST and note.duration > 0]
+    if len(inside) < len(every):
+        count = len(every) - len(inside)
+        faults.append(f"{count} notes outside 0 to {LONGEST:.0f} quarter notes are left out")
+    if count := sum(note.duration > LONGEST_NOTE for note in inside):
+        faults.append(f"{count} notes longer than {LONGEST_NOTE:.0f} quarter notes are cut")
+    return tuple(
+        n._replace(duration=LONGEST_NOTE) if n.duration > LONGEST_NOTE else n for n in inside
+    )

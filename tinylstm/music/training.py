@@ -3,13 +3,17 @@
 `examples/train_ff.py` and `tinylstm train` call these two functions. Next: composing/compose.py.
 """
 
+from contextlib import ExitStack
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from ..callbacks import LearningRateScheduler, ModelCheckpoint, ProgressBar
+from ..files import alone_with
 from ..model import Sequential
 from ..presets import Preset
 from ..ranks import ranks_of
+from ..resume import check_numbers
 from ..training import History, fit
 from .composing import openings
 from .corpus import Corpus
@@ -18,19 +22,25 @@ from .tokenizers import ArticleTokenizer, EventTokenizer, Tokenizer
 
 
 def tokenizer_for(
-    preset: Preset, name: str | None = None, instruments: Instruments = "piano"
+    preset: Preset, name: str | None = None, instruments: Instruments | None = None
 ) -> Tokenizer:
     """The tokenizer to train a preset with: "events" or "article", or the preset's own.
 
-    instruments: whose notes the events take, "piano" or "all".
+    instruments: whose notes the events take, "piano" (the default) or "all". Raises ValueError if
+    it is given with the tutorial's alphabet, which has no instruments.
 
     >>> from tinylstm import PRESETS
     >>> tokenizer_for(PRESETS["article"])
     ArticleTokenizer(strict=True, 0 classes)
     """
     if (name or preset.tokenizer) == "article":
+        if instruments is not None:
+            raise ValueError(
+                f"instruments is {instruments!r}, but the article tokenizer knows no instruments: "
+                "leave it out, or use the events tokenizer"
+            )
         return ArticleTokenizer(strict=preset.strict)
-    return EventTokenizer(instruments=instruments)
+    return EventTokenizer(instruments=instruments or "piano")
 
 
 def fit_preset(
@@ -47,8 +57,10 @@ def fit_preset(
     """Train the model on the corpus; the best weights so far are always in the checkpoint `path`.
 
     epochs: the preset's, if None. resume: go on from `path` if that exists; otherwise a file there
-    is kept as previous.npz. shards, communicator: as in `tinylstm.fit`; the file is the first
-    rank's. Returns the history. Raises what `tinylstm.fit` raises.
+    is kept as previous.npz, or previous-2.npz, ... Nothing is moved before all arguments have been
+    checked. shards, communicator: as in `tinylstm.fit`; the file is the first rank's. Returns the
+    history. Raises what `tinylstm.fit` raises, and FileError if another process trains into this
+    folder.
 
     >>> import contextlib, io, tempfile
     >>> from tinylstm import PRESETS, Tokens
@@ -66,34 +78,47 @@ def fit_preset(
     (1, True)
     """
     train, held_out, tokenizer = corpus.train, corpus.validation, corpus.tokenizer
-    ranks = ranks_of(communicator)
-    resume = ranks.first(lambda: ready(path, resume))
-    beaten = {} if held_out is None else corpus.baselines()
-    settings = preset.settings() | {
-        "baselines": beaten, "tempo": corpus.tempo, "primers": openings(train)
-    }  # fmt: skip
-    return fit(
-        model,
-        preset.data(train, seed, tokenizer.transpositions(preset.transpositions)),
-        epochs or preset.epochs,
-        None if held_out is None else preset.validation(held_out),
-        preset.optimizer(),
-        seed=seed,
-        callbacks=[
-            ModelCheckpoint(
-                path, preset.monitor, settings=settings, tokenizer=tokenizer.to_config()
-            ),
-            ProgressBar(beaten, corpus.tokens_per_note),
-            LearningRateScheduler(preset.schedule),
-        ],
-        resume=path if resume else None,
-        shards=shards,
-        communicator=communicator,
-    )
+    ranks, epochs = ranks_of(communicator), preset.epochs if epochs is None else epochs
+    check_numbers(epochs, 1.0, seed)
+    with ExitStack() as stack:  # of the first rank, which writes the file
+        ranks.first(lambda: stack.enter_context(alone_with(path)))
+        go_on = ranks.first(lambda: resume and path.exists())
+        beaten = {} if held_out is None else corpus.baselines()
+        settings = preset.settings() | {
+            "baselines": beaten, "tempo": corpus.tempo, "primers": openings(train)
+        }  # fmt: skip
+        data = preset.data(train, seed, tokenizer.transpositions(preset.transpositions))
+        validation = None if held_out is None else preset.validation(held_out)
+        ranks.first(lambda: go_on or set_aside(path))
+        return fit(
+            model,
+            data,
+            epochs,
+            validation,
+            preset.optimizer(),
+            seed=seed,
+            callbacks=[
+                ModelCheckpoint(
+                    path, preset.monitor, settings=settings, tokenizer=tokenizer.to_config()
+                ),
+                ProgressBar(beaten, corpus.tokens_per_note),
+                LearningRateScheduler(preset.schedule),
+            ],
+            resume=path if go_on else None,
+            shards=shards,
+            communicator=communicator,
+        )
 
 
-def ready(path: Path, resume: bool) -> bool:
-    """Whether there is a run to go on with; otherwise a file at `path` becomes previous.npz."""
-    if path.exists() and not resume:
-        path.replace(path.with_name("previous.npz"))
-    return resume and path.exists()
+def set_aside(path: Path) -> bool:
+    """Let a file at `path` become previous.npz, or previous-2.npz, ...; whether there was one."""
+    if path.exists():
+        path.replace(unused(path.with_name("previous.npz")))
+        return True
+    return False
+
+
+def unused(path: Path) -> Path:
+    """The path, or if there is a file, the first of path-2, path-3, ... without one."""
+    others = (path.with_stem(f"{path.stem}-{n}") for n in count(2))
+    return next(p for p in chain([path], others) if not p.exists())

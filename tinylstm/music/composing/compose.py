@@ -10,14 +10,17 @@ from typing import Any
 
 import numpy as np
 from numpy import ndarray
+from tqdm import tqdm
 
 from ...checkpoint import Checkpoint
 from ...data import Tokens
-from ...generate import Sampling, generate_columns
+from ...generate import Rules, Sampling, generate_columns
+from ...model import finite_number
 from ..notes import Note, Piece
 from ..tokenizers import Tokenizer, tokenizer_from_config
 from .limits import Length, rules_for
 
+LONGEST_WINDOW = 10_000  # tokens
 TEMPO = 120.0  # quarter notes per minute, if neither a primer nor the checkpoint has one
 
 
@@ -56,17 +59,21 @@ def compose_takes(
     primer: Piece | None = None,
     primer_bars: int | None = None,
     keep_primer: bool = True,
+    progress: bool = False,
 ) -> list[Take]:
     """One piece for each seed, from a loaded checkpoint.
 
     length: of the new part: "500 notes", "32 bars", "90 seconds", or "free", until the network
-    ends the piece (at most 4,000 notes). A number counts notes, or the tutorial's tokens.
+    ends the piece (at most 4,000 notes). A number counts notes, or the tutorial's tokens. A piece
+    has at most 100,000 notes and 50,000 quarter notes.
     sampling: by default at the temperature of the checkpoint's preset. primer: music to continue;
     tempo and metre are taken from it. Without one a piece begins from nothing, or, with the
     tutorial's tokenizer, from an opening drawn by the seed. primer_bars: read only so many bars of
-    the primer. keep_primer: whether the notes begin with the primer's.
+    the primer. keep_primer: whether the notes begin with the primer's. progress: show on stderr,
+    if that is a terminal, how many tokens there are.
 
-    Raises ValueError if the checkpoint has no tokenizer, or the primer no note that it knows.
+    Raises ValueError if the checkpoint has no tokenizer, or settings that cannot be, if the primer
+    has no note that it knows, and for a length or a seed that cannot be.
 
     >>> from tinylstm import LSTM, Checkpoint, Dense, Embedding, Sequential
     >>> from tinylstm.music import EventTokenizer
@@ -78,9 +85,9 @@ def compose_takes(
     [8, 8]
     """
     settings, seeds = checkpoint.settings, list(seeds)
-    if checkpoint.tokenizer is None:
-        raise ValueError("the checkpoint has no tokenizer: it was not trained on music")
-    tokenizer = tokenizer_from_config(checkpoint.tokenizer)
+    tokenizer = tokenizer_of(checkpoint)
+    if negative := [seed for seed in seeds if seed < 0]:
+        raise ValueError(f"seed is {negative[0]}: use 0 or more")
     sampling = sampling or Sampling(settings.get("temperature", 1.0))
     tempo = settings.get("tempo", TEMPO) if primer is None else primer.tempo
     metre = (4, 4) if primer is None else primer.time_signature
@@ -90,13 +97,55 @@ def compose_takes(
         start, keep_primer = _beginning(tokenizer, settings, seeds), False
     rules = rules_for(tokenizer, Length.parse(length), tempo, metre)
     model, window, takes = checkpoint.model, settings.get("window"), list[Take]()
-    found = generate_columns(model, start, rules, seeds, sampling, window)
+    with tqdm(desc="composing", unit=" tokens", delay=1, disable=None if progress else True) as bar:
+        found = generate_columns(model, start, Shown(rules, bar), seeds, sampling, window)
     for b, (seed, new) in enumerate(zip(seeds, found, strict=True)):
         first = start if start.ndim == 1 else start[:, b]  # (T,)
         ids, n = np.concatenate([first, new]), len(first)
         notes = tokenizer.decode(ids) if keep_primer else tokenizer.continuation(ids, n)
         takes.append(Take(seed, sampling, ids, n, notes, tempo, metre))
     return takes
+
+
+class Shown:
+    """Rules, with a progress bar that counts the tokens."""
+
+    def __init__(self, rules: Rules, bar: Any):
+        self.rules, self.bar = rules, bar
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.rules, name)
+
+    def accept(self, tokens: ndarray) -> ndarray:
+        """As the rules do."""
+        self.bar.update()
+        return self.rules.accept(tokens)
+
+
+def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer:
+    """The tokenizer of a checkpoint. Raises ValueError if there is none, or if it, the network and
+    the settings do not fit together.
+    """
+    if checkpoint.tokenizer is None:
+        raise ValueError("the checkpoint has no tokenizer: it was not trained on music")
+    tokenizer, settings = tokenizer_from_config(checkpoint.tokenizer), checkpoint.settings
+    classes = checkpoint.model.output_sizes[-1]
+    if classes != len(tokenizer):
+        raise ValueError(f"the network has {classes} outputs for {len(tokenizer)} tokens")
+    primers, window = settings.get("primers") or [], settings.get("window")
+    known = range(len(tokenizer))
+    fits = {
+        "temperature": finite_number(settings.get("temperature", 1.0)),
+        "tempo": finite_number(tempo := settings.get("tempo", TEMPO)) and 0 < tempo < 1e5,
+        "window": window is None or (type(window) is int and 0 < window <= LONGEST_WINDOW),
+        "primers": isinstance(primers, list)
+        and len({len(p) if isinstance(p, list) else 0 for p in primers} - {0}) <= 1
+        and all(isinstance(p, list) and p and all(i in known for i in p) for p in primers),
+    }
+    for name, fit in fits.items():
+        if not fit:
+            raise ValueError(f"the checkpoint's {name} is {settings[name]!r:.60}: want another one")
+    return tokenizer
 
 
 def compose_notes(

@@ -11,10 +11,10 @@ import numpy as np
 from numpy import ndarray
 
 from ...generate import Count, Rules
-from ..notes import LONGEST
 from ..tokenizers import Tokenizer
 from ..tokenizers.grammar import Grammar, Kind
 
+MOST = 100_000  # notes of a piece, and twice its quarter notes
 FREE = 4000  # notes: the most that a piece of free length has
 TOKENS = 8  # tokens per note, on average: more end the piece
 DENSEST = 50  # notes per quarter note: likewise
@@ -35,7 +35,7 @@ class Length:
     def parse(cls, text: "Length | str | float") -> "Length":
         """From "500 notes", "32 bars", "90 seconds", "90s", "free" or a number of notes.
 
-        Raises ValueError for anything else.
+        Raises ValueError for anything else, and for more than 100,000 notes.
         """
         if isinstance(text, Length):
             return text
@@ -51,13 +51,21 @@ class Length:
             raise ValueError(
                 f"length is {text!r}: want a number and notes, bars or seconds, or the word free"
             )
+        if unit == "notes" and amount > MOST:
+            raise ValueError(f"length is {text!r}: a piece has at most {MOST} notes")
         return cls(amount, unit)
 
     def quarters(self, tempo: float, metre: tuple[int, int]) -> float:
-        """In quarter notes; infinite where it is counted in notes or free."""
-        if self.unit == "bars":
-            return self.amount * metre[0] * 4 / metre[1]
-        return self.amount * tempo / 60 if self.unit == "seconds" else np.inf
+        """In quarter notes; infinite where it is counted in notes or free. Raises ValueError for
+        more than 50,000.
+        """
+        if self.unit in ("notes", "free"):
+            return np.inf
+        each = metre[0] * 4 / metre[1] if self.unit == "bars" else tempo / 60
+        if self.amount * each > MOST / 2:
+            most = f"{MOST / 2 / each:.0f} {self.unit}"
+            raise ValueError(f"length is {self.amount:g} {self.unit}: a piece has at most {most}")
+        return self.amount * each
 
 
 def rules_for(tokenizer: Tokenizer, length: Length, tempo: float, metre: tuple[int, int]) -> Rules:
@@ -82,7 +90,7 @@ class GrammarRules:
         self.free = length.unit == "free"
         self.notes_wanted = length.amount if length.unit == "notes" else np.inf
         self.notes_wanted = min(self.notes_wanted, FREE) if self.free else self.notes_wanted
-        quarters = min(length.quarters(tempo, metre), LONGEST / 2)
+        quarters = min(length.quarters(tempo, metre), MOST / 2)
         self.steps_wanted = max(1, int(quarters * grammar.grid))
         bar = metre[0] * 4 * grammar.grid // metre[1]  # steps
         self.bar = max(1, bar) if length.unit == "bars" else 1  # bars are counted from a bar line

@@ -5,14 +5,20 @@ It lies in the folder that TINYLSTM_CACHE names, or where the system keeps cache
     parsed/2f/2f6c....npz    a parsed file, named after its content, the tokenizer and the reader
     corpora/91ab.../         a corpus: ids, targets, and corpus.json, which describes them
 
-You may delete it at any time; what is damaged is made again. It contains the music, so the music's
+Each part is kept with a digest: what is damaged, half written or from elsewhere is made again. You
+may delete all of it at any time. It contains the music, so the music's
 licence holds for it too.
 """
 
+import atexit
 import hashlib
 import json
+import shutil
+import tempfile
+import warnings
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,12 +26,12 @@ import numpy as np
 from numpy import ndarray
 
 from ... import __version__
-from ...files import FileError, cache_folder, load_arrays, replacing, save_arrays
+from ...files import FileError, opened, quoted, replacing, save_arrays
 from ..tokenizers.base import Tokenizer
 from .parse import Parsed
 from .report import FileReport
 
-READER = 1  # raise it when the same file gives something else than before
+READER = 2  # raise it when the same file gives something else than before
 
 
 def reader_version() -> str:
@@ -44,41 +50,74 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class ParsedFiles:
-    """What a tokenizer made of files, by the digest of their content."""
+def writable(folder: Path) -> Path:
+    """The folder, or a temporary one until the program ends if it cannot be written, said once."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        return _instead(folder, error.strerror or str(error))
 
-    def __init__(self, tokenizer: Tokenizer):
-        self.tokenizer = tokenizer
+
+@cache
+def _instead(folder: Path, why: str) -> Path:
+    temporary = Path(tempfile.mkdtemp(prefix="tinylstm-"))
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    warnings.warn(
+        f"cannot write the cache {quoted(folder)} ({why}): files are parsed again each time; set "
+        "TINYLSTM_CACHE to a folder you can write to",
+        stacklevel=4,
+    )
+    return temporary
+
+
+class ParsedFiles:
+    """What a tokenizer made of files, by the digest of their content, in a folder.
+
+    damaged: how many files there were not what was put there, and will be made again.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, folder: Path):
+        self.tokenizer, self.folder, self.damaged = tokenizer, folder, 0
         self.key = [tokenizer.symbol_key, reader_version()]
 
     def path(self, digest: str) -> Path:
         """Where the file with this content is kept."""
         name = hashed([digest, *self.key])
-        return cache_folder() / "parsed" / name[:2] / f"{name}.npz"
+        return self.folder / "parsed" / name[:2] / f"{name}.npz"
 
     def put(self, parsed: Parsed) -> None:
         """Keep a parsed file. Raises FileError if the cache cannot be written."""
         arrays = {"symbols": parsed.symbols, "signature": parsed.signature}
-        try:
-            save_arrays(self.path(parsed.report.digest), arrays, asdict(parsed.report))
-        except FileError as error:
-            raise FileError(f"{error}: set TINYLSTM_CACHE to a folder you can write to") from error
+        facts = asdict(parsed.report)
+        save_arrays(
+            self.path(parsed.report.digest), arrays, {"digest": digest_of(parsed), "report": facts}
+        )
 
     def get(self, digest: str) -> Parsed:
         """A parsed file. Raises FileError if it is missing or damaged."""
-        arrays, facts = load_arrays(self.path(digest))
-        try:
-            return Parsed(FileReport(**facts), arrays["symbols"], arrays["signature"])
-        except (KeyError, TypeError) as error:
-            raise FileError(f"{self.path(digest)} is not a parsed file: {error}") from error
+        with opened(self.path(digest)) as file:
+            facts = FileReport(**file.description["report"])
+            parsed = Parsed(facts, file.read("symbols"), file.read("signature"))
+            if file.description["digest"] != digest_of(parsed) or facts.digest != digest:
+                raise FileError(f"{quoted(self.path(digest))} is not what was written there")
+        return parsed
 
     def has(self, digest: str, limit: float) -> bool:
         """Whether the file is here whole, and was not given up before `limit` seconds."""
         try:
             tried = self.get(digest).report.tried
         except FileError:
+            self.damaged += self.path(digest).exists()
             return False
         return tried is None or tried >= limit
+
+
+def digest_of(parsed: Parsed) -> str:
+    """A hash of all that a parsed file is."""
+    arrays = [(a.shape, a.dtype.str, a.tobytes().hex()) for a in parsed[1:]]
+    return hashed([asdict(parsed.report), *arrays])
 
 
 def write_tokens(folder: Path, tokenizer: Tokenizer, pieces: Iterable[ndarray]) -> dict[str, str]:

@@ -21,17 +21,18 @@ import numpy as np
 from numpy import ndarray
 
 from ...data import Tokens
-from ...files import FileError, cache_folder, replacing
+from ...files import FileError, cache_folder, printable, quoted, replacing
 from ...ngram import bigram_nats, ngram_nats, unigram_nats
 from ...ranks import Alone, ranks_of
-from ..files import MIDI_SUFFIXES, SCORE_SUFFIXES
+from ..files import MIDI_SUFFIXES, SCORE_SUFFIXES, UnreadableFileError
+from ..files.midi import check_size
 from ..tokenizers import tokenizer_from_config
 from ..tokenizers.base import Tokenizer
 from ..tokenizers.events import EventTokenizer
 from . import cache
 from .cache import ParsedFiles
 from .duplicates import SIZE, near_duplicates
-from .parse import File, Parsed, parse_files
+from .parse import File, Parsed, parse_files, skipped
 from .report import Report
 from .split import split_pieces
 
@@ -110,13 +111,14 @@ def load_corpus(
 ) -> Corpus:
     """Read a folder of music, or what the cache has of it, and train the tokenizer.
 
-    tokenizer: by default an EventTokenizer. validation: the share of pieces to hold out, whole,
+        tokenizer: by default an EventTokenizer. validation: the share of pieces to hold out, whole,
     every tenth by name; near-duplicates stay on one side. transpositions: the semitones by which
     training will transpose, so that the vocabulary has these tokens too. workers: processes that
     parse, by default one per core. limit: seconds per file. progress: show a bar on stderr.
     communicator: mpi4py's, of processes that share the parsing; every machine fills its own cache.
 
-    Raises EmptyCorpusError if no file can be used, FileError if the cache cannot be written.
+    Raises EmptyCorpusError if no file can be used, ValueError for an argument that makes no sense.
+    A cache that cannot be written is replaced by a temporary one, with a warning.
 
     >>> import tempfile
     >>> from tinylstm.music import Note, write_midi
@@ -127,18 +129,20 @@ def load_corpus(
     (['a.mid'], 7)
     """
     tokenizer = EventTokenizer() if tokenizer is None else tokenizer  # an untrained one is falsy
+    check_limits(validation, workers, limit)
     ranks = ranks_of(communicator)
     files = ranks.all(lambda: find_files(folder))
     settings = [os.path.abspath(folder), tokenizer.symbol_key, validation, list(transpositions)]
     cached = cache_folder() / "corpora" / cache.hashed(settings)
-    stamps = [(f.name, f.path.stat().st_size, f.path.stat().st_mtime_ns) for f in files]
-    made_from = cache.hashed([cache.reader_version(), limit, stamps])
+    made_from = cache.hashed([cache.reader_version(), limit, [_stamp(file) for file in files]])
     corpus = _open(cached, made_from)
     everywhere = not ranks.any(corpus is None)
     if corpus and everywhere:
         return corpus
-    files = [file._replace(digest=cache.file_digest(file.path)) for file in files]
-    store = ParsedFiles(tokenizer)
+    root = cache.writable(cache_folder())
+    cached = root / "corpora" / cached.name
+    files = [_with_digest(file) for file in files]
+    store = ParsedFiles(tokenizer, root)
     _parse_new(files, store, workers, limit, progress, ranks)
 
     def build() -> list[Corpus]:
@@ -147,26 +151,62 @@ def load_corpus(
     built = ranks.on_each_machine(build)
     if corpus := built[0] if built else _open(cached, made_from):
         return corpus
-    raise FileError(f"{cached} was written by another process, but cannot be read")
+    raise FileError(f"{quoted(cached)} was written by another process, but cannot be read")
+
+
+def check_limits(validation: float, workers: int | None, limit: float) -> None:
+    """Raise ValueError for an argument that can only fail later."""
+    if not 0 <= validation < 1:
+        raise ValueError(f"validation is {validation}: use a share in [0, 1)")
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers is {workers}: use at least 1 process")
+    if not 0 < limit < float("inf"):
+        raise ValueError(f"limit is {limit}: use a positive number of seconds for each file")
+
+
+def _stamp(file: File) -> tuple[str, int, int, bool]:
+    """What changes if the file does."""
+    try:
+        found = file.path.stat()
+    except OSError:
+        return file.name, -1, -1, False
+    return file.name, found.st_size, found.st_mtime_ns, os.access(file.path, os.R_OK)
+
+
+def _with_digest(file: File) -> File:
+    """The file with the digest of its content, or with the reason why it cannot be read."""
+    try:
+        check_size(file.path)
+        return file._replace(digest=cache.file_digest(file.path))
+    except UnreadableFileError as error:
+        return file._replace(unreadable=error.reason)
+    except OSError as error:
+        return file._replace(unreadable=f"cannot be opened ({error.strerror})")
 
 
 def find_files(folder: str | PathLike[str]) -> list[File]:
     """The music files in a folder and below, in order of name on every system; no hidden ones.
 
-    Raises EmptyCorpusError if there are none.
+    A name that is no text keeps its bytes, as surrogates. A folder that cannot be read is in the
+    list too. Raises EmptyCorpusError if the list is empty.
     """
     root, suffixes = Path(folder), (*MIDI_SUFFIXES, *SCORE_SUFFIXES)
     if not root.is_dir():
-        raise EmptyCorpusError(f"{root} is not a folder: name one that holds MIDI files")
+        raise EmptyCorpusError(f"{quoted(root)} is not a folder: name one that holds MIDI files")
     files = []
-    for base, folders, names in os.walk(root):
+
+    def note(error: OSError) -> None:
+        path = Path(error.filename)
+        files.append(File(f"{path.relative_to(root).as_posix()}/", path))
+
+    for base, folders, names in os.walk(root, onerror=note):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for path in (Path(base, name) for name in names if not name.startswith(".")):
-            if path.suffix.lower() in suffixes and path.is_file():
+            if path.suffix.lower() in suffixes:
                 name = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
                 files.append(File(name, path))
     if not files:
-        raise EmptyCorpusError(f"no music in {root}: want {' '.join(suffixes)}")
+        raise EmptyCorpusError(f"no music in {quoted(root)}: want {' '.join(suffixes)}")
     return sorted(files)
 
 
@@ -182,7 +222,10 @@ def _parse_new(
     from joblib import cpu_count  # respects CPU affinity and container limits
     from tqdm import tqdm
 
+    files = [file for file in files if file.digest]
     missing = {file.digest for file in files if not store.has(file.digest, limit)}
+    if store.damaged:
+        _say_again(store.folder, f"{store.damaged} of its parsed files are not what was written")
     needed = {*ranks.gather(lambda: [*missing])}  # on any machine
     new = [*{file.digest: file for file in files if file.digest in needed}.values()]
     workers = workers or max(cpu_count() // ranks.local, 1)
@@ -203,11 +246,11 @@ def _account(files: list[File], store: ParsedFiles) -> tuple[Report, ndarray]:
     """What became of each file, and the signatures (pieces, 128) of those that gave tokens."""
     report, signatures = Report(), np.empty((len(files), SIZE), np.uint32)
     for row, file in enumerate(files):
-        parsed = store.get(file.digest)
+        parsed = store.get(file.digest) if file.digest else skipped(file, file.unreadable)
         report.files.append(replace(parsed.report, name=file.name))
         signatures[row] = parsed.signature
     if not report.kept:
-        why = "; ".join(f"{file.name}: {file.skipped}" for file in report.files[:3])
+        why = "; ".join(f"{printable(file.name)}: {file.skipped}" for file in report.files[:3])
         why += "; ..." if len(files) > 3 else ""
         raise EmptyCorpusError(f"none of the {len(files)} files can be used: {why}", report)
     return report, signatures[[file.skipped is None for file in report.files]]
@@ -241,6 +284,7 @@ def _build(
         "parts": parts,
         "report": asdict(report),
     }
+    described["digest"] = cache.hashed(described)
     with replacing(cached / "corpus.json") as stream:  # last: it says that the arrays are whole
         stream.write(json.dumps(described).encode())
     return corpus
@@ -250,6 +294,8 @@ def _open(cached: Path, made_from: str) -> Corpus | None:
     """The cached corpus; None if there is none, or one of other files, or a damaged one."""
     try:
         described = json.loads((cached / "corpus.json").read_bytes())
+        if described.pop("digest", "none") != cache.hashed(described):
+            raise ValueError("corpus.json is not what was written")
         if described["made_from"] != made_from:
             return None
         if described["digests"] != cache.token_digests(cached):
@@ -258,9 +304,15 @@ def _open(cached: Path, made_from: str) -> Corpus | None:
         return _corpus(cached, described["tokenizer"], described["parts"], report)
     except OSError:  # none yet
         return None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        warnings.warn(f"{cached} is damaged ({error}): the corpus is built again", stacklevel=3)
+    except Exception as error:  # an older version's, or a stranger's
+        _say_again(cached, str(error) or type(error).__name__)
         return None
+
+
+def _say_again(folder: Path, why: str) -> None:
+    """Warn that a part of the cache is made again."""
+    said = f"{quoted(folder)} is damaged ({why}): the corpus is built again"
+    warnings.warn(said, stacklevel=5)
 
 
 def _corpus(cached: Path, config: Any, parts: Sequence[list[int]], report: Report) -> Corpus:

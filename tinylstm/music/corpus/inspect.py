@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...data import Tokens
+from ...files import printable
 from ...plots import ACCENT, INK, SOFT, save
 from ..notes import Note
 from .corpus import Corpus
@@ -42,7 +43,7 @@ def repeated_passage(corpus: Corpus) -> Repeated | None:
 
 def _where(corpus: Corpus, tokens: Tokens, found: Repeat) -> str:
     places = np.searchsorted(tokens.starts, [found.first, found.second], side="right") - 1
-    names = [corpus.train_pieces[place] for place in places]
+    names = [printable(corpus.train_pieces[place]) for place in places]
     twice = f"twice in {names[0]}" if names[0] == names[1] else f"in {names[0]} and {names[1]}"
     return f"{found.length} tokens, {twice}"
 

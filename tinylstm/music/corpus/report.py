@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...files import printable
+
 
 @dataclass(frozen=True)
 class FileReport:
@@ -80,7 +82,7 @@ class Report:
             text += f"  ({'; '.join(file.faults)})" if file.faults else ""
             text = text if file.skipped is None else f"  skipped: {file.skipped}"
             lines.append(f"{file.name:{width}}{text}")
-        return "\n".join(lines)
+        return _printable(lines)
 
     def __str__(self) -> str:
         kept, skipped, notes, every = self.kept, self.skipped, self.notes_kept, self.notes_in_files
@@ -103,4 +105,8 @@ class Report:
         if self.substitutes:
             listed = ", ".join(f"{old} by {new}" for old, new in self.substitutes.items())
             lines.append(f"unknown in validation, replaced: {listed}")
-        return "\n".join(lines)
+        return _printable(lines)
+
+
+def _printable(lines: list[str]) -> str:
+    return "\n".join(printable(line) for line in lines)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...files import FileError, replacing
+from ...files import FileError, check_writable, quoted, replacing
 from ..notes import Note, Piece
 from . import write_midi
 
@@ -34,14 +34,22 @@ def write_piece(path: str | os.PathLike[str], piece: Piece) -> Path:
     if FluidSynth or its sounds are missing.
     """
     path = Path(path)
+    if not piece.notes:
+        raise ValueError(f"no notes to write to {quoted(path)}")
+    check_export(path)
+    WRITERS[path.suffix.lower()](path, piece)
+    return path
+
+
+def check_export(path: Path) -> None:
+    """Raise what `write_piece` would for this path, before there is a piece."""
     kind = path.suffix.lower()
     if kind not in WRITERS:
-        raise ValueError(f"cannot write {path}: the suffix must be one of {', '.join(WRITERS)}")
-    if not piece.notes:
-        raise ValueError(f"no notes to write to {path}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    WRITERS[kind](path, piece)
-    return path
+        known = ", ".join(WRITERS)
+        raise ValueError(f"cannot write {quoted(path)}: the suffix must be one of {known}")
+    if kind == ".wav":
+        synthesizer(path), soundfont()
+    check_writable(path)
 
 
 def _midi(path: Path, piece: Piece) -> None:
@@ -109,23 +117,28 @@ def _lengthen(part: Any, bars: int) -> None:
 
 def _wav(path: Path, piece: Piece) -> None:
     """Sound, with FluidSynth."""
-    synthesizer = shutil.which("fluidsynth")
-    if not synthesizer:
-        raise NoSynthesizerError(
-            f"cannot write {path}: fluidsynth is missing; install it with its sounds "
-            "(Debian: apt-get install fluidsynth timgm6mb-soundfont; macOS: brew install "
-            "fluid-synth), or write a .mid"
-        )
+    program = synthesizer(path)
     font = soundfont()
     with tempfile.TemporaryDirectory() as folder:
         middle, sound = Path(folder) / "piece.mid", Path(folder) / "piece.wav"
         _midi(middle, piece)
-        command = [synthesizer, "-ni", "-q", "-r", str(RATE), "-F", str(sound)]
+        command = [program, "-ni", "-q", "-r", str(RATE), "-F", str(sound)]
         done = subprocess.run([*command, str(font), str(middle)], capture_output=True, text=True)
         if done.returncode or not sound.exists():
             raise NoSynthesizerError(f"cannot write {path}: fluidsynth says {done.stderr.strip()}")
         with replacing(path) as stream:
             stream.write(sound.read_bytes())
+
+
+def synthesizer(path: Path) -> str:
+    """FluidSynth, as a command."""
+    if found := shutil.which("fluidsynth"):
+        return found
+    raise NoSynthesizerError(
+        f"cannot write {quoted(path)}: fluidsynth is missing; install it with its sounds "
+        "(Debian: apt-get install fluidsynth timgm6mb-soundfont; macOS: brew install "
+        "fluid-synth), or write a .mid"
+    )
 
 
 def soundfont() -> Path:

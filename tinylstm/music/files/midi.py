@@ -3,7 +3,7 @@
 music21 offers two ways. `converter.parse` builds a score with measures, voices and ties: it takes
 half a second per file, and in a live performance it invents bar lines that cut notes in two. One
 level below, music21 decodes the bytes into events; here note-on is paired with note-off, which is
-thirty times as fast, loses nothing and has no ties to mend. Next: ../tokenizers/base.py.
+thirty times as fast, loses nothing and has no ties to mend. Next: track.py, the events of a track.
 """
 
 import os
@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..notes import DRUMS, LONGEST, SHORTEST, Note, Piece, UnreadableFileError
+from ..notes import DRUMS, SHORTEST, Note, Piece, UnreadableFileError, within_limits
+from .track import track_events
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 SCORE_SUFFIXES = (".musicxml", ".mxl", ".xml", ".krn", ".abc", ".mei")
 DRUM_CHANNEL = 10
-_AT_ONCE = 64  # bytes: more than any event but a long text
+LARGEST = 32 << 20  # bytes of a file
 
 
 def read_music(path: str | os.PathLike[str], name: str | None = None) -> Piece:
@@ -49,6 +50,7 @@ def read_midi(path: str | os.PathLike[str], name: str | None = None) -> Piece:
     """
     path = Path(path)
     try:
+        check_size(path)
         data = path.read_bytes()
     except OSError as error:
         raise UnreadableFileError(path, f"cannot be opened ({error.strerror})") from error
@@ -59,12 +61,13 @@ def read_midi(path: str | os.PathLike[str], name: str | None = None) -> Piece:
         changes.sort()
     for index, (events, end) in enumerate(reading.tracks):
         _pair_notes(reading, index, events, end)
-    if not reading.notes:
+    notes = within_limits(reading.notes, reading.faults)
+    if not notes:
         why = "; ".join(["no notes in it", *_first(reading.faults)])
         raise UnreadableFileError(path, why, "remove the file, or export it again")
     return Piece(
         name=path.name if name is None else name,
-        notes=tuple(sorted(reading.notes, key=lambda note: note.onset)),
+        notes=notes,
         notes_in_file=reading.note_ons,
         tempos=tuple(sorted(set(reading.tempos))),
         time_signatures=tuple(sorted(set(reading.time_signatures))),
@@ -72,6 +75,18 @@ def read_midi(path: str | os.PathLike[str], name: str | None = None) -> Piece:
         path=path,
         faults=_first(reading.faults),
     )
+
+
+def check_size(path: Path) -> None:
+    """Raise UnreadableFileError for a file too large to be one piece, or that is not on disk, such
+    as a pipe; OSError if it cannot be looked at.
+    """
+    if not path.is_file() and path.exists():
+        raise UnreadableFileError(path, "not a file on disk")
+    if (size := path.stat().st_size) > LARGEST:
+        raise UnreadableFileError(
+            path, f"has {size >> 20} MB, more than {LARGEST >> 20}", "no piece is so long: cut it"
+        )
 
 
 def _first(faults: list[str], most: int = 4) -> tuple[str, ...]:
@@ -135,7 +150,7 @@ def _track_chunks(reading: _Reading, data: bytes) -> Iterator[bytes]:
 def _decode_track(reading: _Reading, index: int, chunk: bytes) -> None:
     """Collect the notes of a track, and read its tempos, time signatures and keys."""
     notes, end = [], 0
-    for end, event in _events(reading, index, chunk):
+    for end, event in track_events(chunk, f"track {index + 1}", reading.ticks, reading.faults):
         kind = event.type.name
         if kind == "PROGRAM_CHANGE":
             reading.programs[event.channel].append((end, event.data))
@@ -147,51 +162,6 @@ def _decode_track(reading: _Reading, index: int, chunk: bytes) -> None:
         else:
             notes.append((end, event))
     reading.tracks.append((notes, end))
-
-
-def _events(reading: _Reading, index: int, chunk: bytes) -> Iterator[tuple[int, Any]]:
-    """Decode a track with music21: yields the time of each event, in ticks, and the event.
-
-    As music21's `MidiTrack.read`, but each event gets only the next few bytes instead of all that
-    follow: a megabyte takes seconds instead of minutes.
-    """
-    from music21.midi import MidiEvent, MidiException, getVariableLengthNumber
-
-    place, ticks, count, status = 0, 0, 0, None
-    while place < len(chunk):
-        event = MidiEvent()
-        event.lastStatusByte = status
-        try:
-            window = chunk[place : place + _AT_ONCE]
-            delta, rest = getVariableLengthNumber(window)
-            place += len(window) - len(rest)
-            try:
-                place = _read_event(event, chunk, place)
-            except MidiException:  # unknown event: skipped, as in music21
-                reading.faults.append(f"track {index + 1} has an unknown event at tick {ticks}")
-                continue
-        except (MidiException, ValueError, IndexError, TypeError) as error:
-            why = f"track {index + 1} is damaged after {count} events ({error})"
-            reading.faults.append(why)
-            return
-        ticks += delta
-        count += 1
-        status = event.lastStatusByte
-        if ticks > LONGEST * reading.ticks:
-            reading.faults.append(f"track {index + 1} jumps to tick {ticks}")
-            return
-        if event.type is not None:
-            yield ticks, event
-
-
-def _read_event(event: Any, chunk: bytes, place: int) -> int:
-    """Let an event read itself at `place`; returns where the next one begins."""
-    for size in (_AT_ONCE, len(chunk)):
-        window = chunk[place : place + size]
-        rest = event.read(window)
-        if rest or place + len(window) == len(chunk):
-            return place + len(window) - len(rest)
-    return len(chunk)
 
 
 def _pair_notes(reading: _Reading, index: int, events: list[tuple[int, Any]], end: int) -> None:

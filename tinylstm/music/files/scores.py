@@ -5,11 +5,16 @@ For notation (MusicXML, Humdrum, ABC and others), and for the 2017 tutorial's wa
 
 import os
 import warnings
+import zipfile
 from collections.abc import Iterator
+from contextlib import redirect_stderr
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ..notes import DRUMS, SHORTEST, Note, Piece, UnreadableFileError
+from ..notes import DRUMS, SHORTEST, Note, Piece, UnreadableFileError, within_limits
+from .midi import LARGEST, check_size
 
 _VELOCITY = 64  # of notes without dynamics
 
@@ -21,7 +26,29 @@ def read_score(path: str | os.PathLike[str], name: str | None = None) -> Piece:
     music21 cannot read it, or if it has no notes.
     """
     path = Path(path)
-    score = _parse(path)
+    faults: list[str] = []
+    try:
+        found = _read_tunes(_parse(path))
+    except UnreadableFileError:
+        raise
+    except Exception as error:  # what music21 makes of a damaged file can be odd in many ways
+        raise _refused(path, error) from error
+    notes = within_limits(found.notes, faults)
+    if not notes:
+        why = "; ".join(["no notes in it", *faults])
+        raise UnreadableFileError(path, why, "remove the file, or export it again")
+    return replace(
+        found,
+        name=path.name if name is None else name,
+        notes=notes,
+        notes_in_file=max(found.notes_in_file, len(notes)),  # a tie may end that never began
+        path=path,
+        faults=tuple(faults),
+    )
+
+
+def _read_tunes(score: Any) -> Piece:
+    """The notes and signatures of a parsed score, tune after tune."""
     tunes = list(score.scores) if hasattr(score, "scores") else [score]
     notes: list[Note] = []
     sounding = 0
@@ -35,29 +62,33 @@ def read_score(path: str | os.PathLike[str], name: str | None = None) -> Piece:
         for kind, time, value in _signatures(tune):
             marks[kind].append((start + time, value))
         start += float(tune.highestTime)
-    if not notes:
-        raise UnreadableFileError(path, "no notes in it", "remove the file, or export it again")
-    return Piece(
-        name=path.name if name is None else name,
-        notes=tuple(sorted(notes, key=lambda note: note.onset)),
-        notes_in_file=max(sounding, len(notes)),  # a tie may end that never began
-        tempos=tuple(sorted(set(marks["tempos"]))),
-        time_signatures=tuple(sorted(set(marks["time_signatures"]))),
-        keys=tuple(sorted(set(marks["keys"]))),
-        path=path,
-    )
+    changes: dict[str, Any] = {kind: tuple(sorted(set(found))) for kind, found in marks.items()}
+    return Piece("", tuple(notes), sounding, **changes)
+
+
+def _refused(path: Path, error: Exception) -> UnreadableFileError:
+    why = str(error)[:300] or type(error).__name__
+    return UnreadableFileError(path, f"music21 cannot read it ({why})")
 
 
 def _parse(path: Path) -> Any:
     from music21 import converter
 
     try:
-        with warnings.catch_warnings():
+        check_size(path)
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if sum(member.file_size for member in archive.infolist()) > LARGEST:
+                    raise UnreadableFileError(path, f"holds more than {LARGEST >> 20} MB")
+        with warnings.catch_warnings(), redirect_stderr(StringIO()):
             warnings.simplefilter("ignore")  # about names of instruments and the like
             return converter.parse(path, forceSource=True)
+    except UnreadableFileError:
+        raise
+    except OSError as error:
+        raise UnreadableFileError(path, f"cannot be opened ({error.strerror})") from error
     except Exception as error:  # music21 raises exceptions of many kinds
-        why = str(error) or type(error).__name__
-        raise UnreadableFileError(path, f"music21 cannot read it ({why})") from error
+        raise _refused(path, error) from error
 
 
 def _elements(stream: Any) -> Iterator[Any]:
@@ -89,7 +120,7 @@ def _part_notes(part: Any, track: int, start: float) -> Iterator[Note]:
                 yield Note(onset, duration, pitch, velocity, program, track)
             else:
                 drum = getattr(member.storedInstrument, "percMapPitch", None)
-                pitch = drum or member.displayPitch().midi
+                pitch = min(max(int(drum or member.displayPitch().midi), 0), 127)
                 yield Note(onset, duration, pitch, velocity, DRUMS, track)
 
 
