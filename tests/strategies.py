@@ -17,6 +17,7 @@ from tinylstm.layers import (
     Embedding,
     LayerNormalization,
     OneHot,
+    Reverse,
     ScaledInteger,
     SimpleRNN,
     TiedDense,
@@ -74,7 +75,9 @@ stepwise = st.one_of(  # layers that treat steps separately, (T, B, features) to
     st.builds(BatchNormalization, st.sampled_from([0.0, 0.9]), st.sampled_from([1e-3, 0.1])),
     st.builds(LayerNormalization, st.sampled_from([1e-3, 0.1])),
 )
-hidden = st.one_of(recurrents, stepwise, st.builds(Bidirectional, recurrents))
+hidden = st.one_of(
+    recurrents, stepwise, st.builds(Bidirectional, recurrents), st.builds(Reverse)
+)
 
 
 @st.composite

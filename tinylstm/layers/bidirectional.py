@@ -1,4 +1,4 @@
-"""Bidirectional: two recurrent layers, one reading backwards. The contract is in base.py."""
+"""Reading backwards: Bidirectional and Reverse. The contract of a layer is in base.py."""
 
 from typing import Any
 
@@ -104,3 +104,21 @@ class Bidirectional(Layer):
         dxa, dinitial = ahead.backward(dya, cache[0], own["forward"], first)
         dxb, dinitial_b = back.backward(dyb, cache[1], own["backward"], second)
         return dxa + dxb[::-1], dinitial + dinitial_b  # (T, B, D): both read x
+
+
+class Reverse(Layer):
+    """Turns x (T, B, features) round in time. A net reads backwards between two of these.
+
+    >>> Reverse().forward(np.array([[[1.0]], [[2.0]]]))[0].tolist()
+    [[[2.0]], [[1.0]]]
+    """
+
+    def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
+        check_input(self, x, None, sequence=True)
+        return np.ascontiguousarray(x[::-1]), (), None  # (T, B, features)
+
+    def backward(
+        self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
+    ) -> Backward:
+        # y[t] = x[T - 1 - t]
+        return np.ascontiguousarray(dy[::-1]), ()
