@@ -65,7 +65,7 @@ lstms = st.builds(
 )
 recurrents = st.one_of(
     lstms,
-    st.builds(GRU, sizes, st.just(True)),
+    st.builds(GRU, sizes, st.just(True), st.booleans()),
     st.builds(SimpleRNN, sizes, st.just(True)),
 )
 stepwise = st.one_of(  # layers that treat steps separately, (T, B, features) to the same

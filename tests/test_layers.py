@@ -61,6 +61,7 @@ MAKERS = {
     "LSTM dropout": lambda: LSTM(4, recurrent_dropout=0.5),
     "GRU": lambda: GRU(4, True),
     "GRU last": lambda: GRU(4),
+    "GRU reset before": lambda: GRU(4, True, reset_after=False),
     "SimpleRNN": lambda: SimpleRNN(4, True),
     "SimpleRNN last": lambda: SimpleRNN(4),
     "Bidirectional LSTM": lambda: Bidirectional(LSTM(3, True, recurrent_dropout=0.5)),
@@ -703,7 +704,7 @@ def test_a_layer_shows_how_it_was_made():
     assert repr(LSTM(4, True, 0.5)) == wanted
     assert repr(TiedDense(Embedding(2, 3))) == "TiedDense(embedding='')"
     assert Bidirectional(GRU(2)).config() == {
-        "layer": {"type": "GRU", "units": 2, "return_sequences": False}
+        "layer": {"type": "GRU", "units": 2, "return_sequences": False, "reset_after": True}
     }
 
 

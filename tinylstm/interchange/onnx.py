@@ -31,6 +31,7 @@ from ..layers import (
     Embedding,
     Layer,
     OneHot,
+    Reverse,
     ScaledInteger,
     SimpleRNN,
     TiedDense,
@@ -162,7 +163,7 @@ def write_recurrent(graph: Graph, layer: Any) -> None:
         graph.inputs += [(name, graph.dtype, [ways, "B", H]) for name in given[1:]]
         graph.outputs += [(name, graph.dtype, [ways, "B", H]) for name in final]
     settings: dict[str, Any] = {"direction": "forward" if ways == 1 else "bidirectional"}
-    settings |= {"linear_before_reset": 1} if kind == "GRU" else {}
+    settings |= {"linear_before_reset": int(readers[0].reset_after)} if kind == "GRU" else {}
     every = f"{layer.name}/Y"  # (T, ways, B, H)
     graph.add(OPERATORS[kind], graph.value, *names, *given, layer=layer, hidden_size=H,
               outputs=[every, *final], **settings)  # fmt: skip
@@ -209,9 +210,16 @@ def write_batch_norm(graph: Graph, layer: Any) -> None:
     names[-1] = graph.add("Add", names[-1], epsilon, layer=layer)
     turn: dict[str, Any] = {"layer": layer, "perm": [0, 2, 1]}
     x = graph.add("Transpose", x, **turn) if graph.sequence else x
-    graph.add("BatchNormalization", x, *names, layer=layer, epsilon=0.0)
+    graph.add("BatchNormalization", x, *names, layer=layer, epsilon=0.0, momentum=layer.momentum)
     if graph.sequence:
         graph.add("Transpose", graph.value, name="back", **turn)
+
+
+def write_reverse(graph: Graph, layer: Layer) -> None:
+    """All steps, from the last to the first."""
+    values = {"start": -1, "end": np.iinfo(np.int64).min, "axis": 0, "step": -1}
+    names = [graph.constant(f"{layer.name}.{k}", [v], np.int64) for k, v in values.items()]
+    graph.add("Slice", graph.value, *names, layer=layer)
 
 
 WRITERS: dict[type[Layer], Callable[[Graph, Any], None]] = {
@@ -220,6 +228,7 @@ WRITERS: dict[type[Layer], Callable[[Graph, Any], None]] = {
     **dict.fromkeys((Dense, TiedDense), write_dense),
     Activation: write_activation,
     BatchNormalization: write_batch_norm,
+    Reverse: write_reverse,
     Dropout: lambda graph, layer: None,  # it acts in training only
 }
 

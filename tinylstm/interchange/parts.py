@@ -99,18 +99,23 @@ def rows(layer: Layer, dtype: Any) -> ndarray:
 
 def dense(W: ndarray, b: ndarray | None = None, activation: str | None = None) -> Part:
     """The part y = activation(x W + b). Raises ValueError for shapes other than (D, U) and (U,)."""
-    b = np.zeros(W.shape[-1:], W.dtype) if b is None else b
-    if W.ndim != 2 or not W.size or b.shape != W.shape[1:]:
-        raise ValueError(f"a dense layer's weights are {W.shape} and {b.shape}: want (D, U), (U,)")
+    if W.ndim != 2 or not W.size or (b is not None and b.shape != W.shape[1:]):
+        found = [array.shape for array in (W, b) if array is not None]
+        raise ValueError(f"a dense layer's weights are {found}: want (D, U) and (U,)")
     D, U = W.shape
+    b = np.zeros(U, W.dtype) if b is None else b
     return Part(Dense(U, activation), {"W": W, "b": b}, D, U)
 
 
 def recurrent(
     kind: str, framework: str, readers: list[Gates], sequences: bool = True, **config: Any
 ) -> Part:
-    """An LSTM, GRU or SimpleRNN from one reader's weights, or a Bidirectional from two."""
-    found = [from_framework(kind, framework, gates) for gates in readers]
+    """An LSTM, GRU or SimpleRNN from one reader's weights, or a Bidirectional from two.
+
+    config: further arguments of the layer.
+    """
+    after = config.get("reset_after", True)
+    found = [from_framework(kind, framework, gates, after) for gates in readers]
     D, H = len(found[0]["Wx"]), len(found[0]["Wh"])
     layer = KINDS[kind](H, sequences, **config)
     if len(found) == 1:

@@ -56,10 +56,13 @@ def to_framework(layer: Recurrent, framework: str) -> Gates:
     return Gates(Wx, Wh, b, bh)
 
 
-def from_framework(kind: str, framework: str, gates: Gates) -> dict[str, ndarray]:
+def from_framework(
+    kind: str, framework: str, gates: Gates, reset_after: bool = True
+) -> dict[str, ndarray]:
     """Our parameters of a layer of `kind` ("LSTM", "GRU", "SimpleRNN") from a framework's weights.
 
-    Two biases that are only ever used as their sum become that sum.
+    Two biases that are only ever used as their sum become that sum: always, except in a GRU with
+    `reset_after`.
     Raises ValueError if the shapes do not fit one another.
 
     >>> Wx, Wh, b = np.ones((8, 3)), np.ones((8, 2)), np.ones(8)
@@ -76,6 +79,6 @@ def from_framework(kind: str, framework: str, gates: Gates) -> dict[str, ndarray
     if not H or [Wx.shape, Wh.shape, b.shape, bh.shape] != wanted or not Wx.size:
         raise ValueError(f"weights of shapes {shapes} are no {kind} in the layout of {framework}")
     Wx, Wh, b, bh = (reorder(a, orders[framework], orders["tinylstm"]) for a in (Wx, Wh, b, bh))
-    if kind == "GRU":
+    if kind == "GRU" and reset_after:
         return {"Wx": Wx, "Wh": Wh, "b": b, "bh": bh}
     return {"Wx": Wx, "Wh": Wh, "b": b + bh}

@@ -16,6 +16,7 @@ from .base import (
     State,
     check_input,
     check_state,
+    label,
     layer_from_config,
 )
 from .sequences import Recurrent
@@ -109,12 +110,21 @@ class Bidirectional(Layer):
 class Reverse(Layer):
     """Turns x (T, B, features) round in time. A net reads backwards between two of these.
 
+    Raises ValueError for sequences of different lengths, whose padding would come first.
+
     >>> Reverse().forward(np.array([[[1.0]], [[2.0]]]))[0].tolist()
     [[[2.0]], [[1.0]]]
     """
 
-    def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
+    uses_mask = True
+
+    def forward(
+        self, x: ndarray, state: State | None = None, rng: Rng = None, mask: Mask = None
+    ) -> Forward:
         check_input(self, x, None, sequence=True)
+        if mask is not None and not mask.all():
+            raise ValueError(f"{label(self)} cannot turn round sequences of different lengths: use "
+                             "Bidirectional, or sequences of one length")  # fmt: skip
         return np.ascontiguousarray(x[::-1]), (), None  # (T, B, features)
 
     def backward(
