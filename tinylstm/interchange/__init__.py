@@ -7,5 +7,7 @@ they are first used.
 
 from .onnx import to_onnx
 from .onnx_in import from_onnx
+from .torch import to_torch
+from .torch_in import from_torch
 
-__all__ = ["from_onnx", "to_onnx"]
+__all__ = ["from_onnx", "from_torch", "to_onnx", "to_torch"]

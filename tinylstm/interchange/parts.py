@@ -7,7 +7,7 @@ anything, and makes the model. Next: onnx.py.
 
 import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,21 +18,26 @@ from numpy import ndarray
 from ..checkpoint import Checkpoint
 from ..files import FileError
 from ..layers import (
+    Activation,
     BatchNormalization,
     Bidirectional,
     Dense,
+    Dropout,
     Embedding,
     Layer,
     OneHot,
+    Reverse,
     ScaledInteger,
     TiedDense,
 )
 from ..layers.base import check_finite, label
+from ..layers.dense import ACTIVATIONS
 from ..layers.sequences import Recurrent
 from ..model import Arrays, Sequential
 from .tables import KINDS, Gates, from_framework
 
 KEY = "tinylstm"  # under which a file's metadata has what only we can read
+WEIGHTLESS = (Activation, Dropout, OneHot, Reverse, ScaledInteger)
 TABLES = (Embedding, OneHot, ScaledInteger)  # the layers that look up a row for each token id
 
 
@@ -80,11 +85,21 @@ def lookup(table: ndarray) -> Part:
     if table.ndim != 2 or not table.size:
         raise ValueError(f"an embedding's table is {table.shape}: it must be (V, U)")
     V, U = table.shape
-    for kind in (OneHot, ScaledInteger):
-        layer = kind(V)
-        if (V if kind is OneHot else 1) == U and np.array_equal(table, rows(layer, table.dtype)):
-            return Part(layer, outputs=U)
-    return Part(Embedding(V, U), {"table": table}, outputs=U)
+    layer: Layer = Embedding(V, U)
+    for other, units in ((OneHot(V), V), (ScaledInteger(V), 1)):
+        if U == units and np.array_equal(table, rows(other, table.dtype)):
+            layer = other
+    return Part(layer, {"table": table}, outputs=U)
+
+
+def weightless(layer: Layer) -> Part:
+    """The part of a layer that has no weights. Raises ValueError for any other layer."""
+    if type(layer) not in WEIGHTLESS:
+        raise ValueError(f"{layer!r} has weights, which the file has not: give the name that they "
+                         "have in it")  # fmt: skip
+    if isinstance(layer, OneHot):
+        return Part(layer, outputs=1 if isinstance(layer, ScaledInteger) else layer.vocabulary)
+    return Part(layer)
 
 
 def rows(layer: Layer, dtype: Any) -> ndarray:
@@ -138,6 +153,44 @@ def batch_norm(
     return Part(BatchNormalization(**config), weights, len(gamma), len(gamma))
 
 
+def in_order(found: dict[str, Any], layers: Sequence[str | Layer] | None) -> list[Part]:
+    """The parts of a file that has weights and names, but not what is done with them.
+
+    found: for each name, a function that makes its parts; its argument is whether they come first.
+    layers: names, "relu" and other activations, "last" for the last step of a sequence, and layers
+    without weights. Raises ValueError if `layers` is missing, unknown, or leaves weights out.
+    """
+    names = ", ".join(repr(name) for name in sorted(found))
+    if layers is None:
+        raise ValueError(f"it holds weights, but not what is done with them: give layers, a list of "
+                         f"its names ({names}) in order, with 'relu', 'tanh', 'sigmoid', 'softmax' "
+                         "or 'last' between them where the net has these")  # fmt: skip
+    parts = list[Part]()
+    for entry in layers:
+        if isinstance(entry, Layer):
+            parts.append(weightless(entry))
+        elif entry in found:
+            parts += found[entry](not parts)
+        elif entry == "last":
+            last_step(parts)
+        elif entry in ACTIVATIONS:
+            parts.append(Part(Activation(entry)))
+        else:
+            raise ValueError(f"layers has {entry!r}, which the file has not: it has {names}")
+    if left := sorted(set(found) - {entry for entry in layers if isinstance(entry, str)}):
+        raise ValueError(f"layers leaves out {left}, for which the file has weights")
+    return parts
+
+
+def last_step(parts: list[Part]) -> None:
+    """Let only the last output of the last recurrent layer go on."""
+    for part in reversed(parts):
+        if hasattr(part.layer, "return_sequences"):
+            part.layer.return_sequences = False
+            return
+    raise ValueError("'last' stands in layers without a recurrent layer before it")
+
+
 def assemble(parts: list[Part]) -> Sequential:
     """The model made of these parts. Raises ValueError, by name, if they do not fit.
 
@@ -160,6 +213,8 @@ def assemble(parts: list[Part]) -> Sequential:
     model = Sequential([part.layer for part in parts], input_size, dtype=dtype)
     for layer, weights, _, _ in parts:
         for name, array in (layer.params | layer.statistics).items():
+            if name not in weights:
+                raise ValueError(f"the file has no weights for {layer.name}.{name}")
             if weights[name].shape != array.shape:
                 raise ValueError(f"{layer.name}.{name} is {weights[name].shape}, not {array.shape}")
             check_finite(f"{layer.name}.{name}", weights[name])
