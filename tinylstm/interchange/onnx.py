@@ -99,7 +99,13 @@ class Graph:
         return name
 
     def add(
-        self, operator: str, *inputs: str, layer: Layer, name: str = "", outputs: Any = (), **given: Any
+        self,
+        operator: str,
+        *inputs: str,
+        layer: Layer,
+        name: str = "",
+        outputs: Any = (),
+        **given: Any,
     ) -> str:
         """Add a node, named after the layer; returns its first output, the new `value`."""
         name = f"{layer.name}/{name or operator}"

@@ -18,7 +18,18 @@ from ..layers import Activation, BatchNormalization, Dense, Dropout, Layer, Reve
 from ..layers.sequences import Recurrent
 from .onnx import ACTIVATIONS, OPERATORS
 from .onnx_chain import STANDARD, WHOLE, Chain, Node
-from .parts import KEY, Part, assemble, batch_norm, dense, lookup, need, reading, recalled, recurrent
+from .parts import (
+    KEY,
+    Part,
+    assemble,
+    batch_norm,
+    dense,
+    lookup,
+    need,
+    reading,
+    recalled,
+    recurrent,
+)
 from .tables import ORDERS, Gates
 
 LARGEST = 2**31  # bytes: no ONNX file is larger; a larger net has its weights in another file
@@ -253,7 +264,9 @@ def read_activation(net: Net, node: Node, output: int) -> None:
 def read_batch_norm(net: Net, node: Node, output: int) -> None:
     """BatchNormalization in inference. An epsilon of 0 means that a node before added it."""
     node.only("training_mode", 0)
-    epsilon, momentum = (shortest(node.take(*pair)) for pair in (("epsilon", 1e-5), ("momentum", 0.9)))
+    epsilon, momentum = (
+        shortest(node.take(*pair)) for pair in (("epsilon", 1e-5), ("momentum", 0.9))
+    )
     if net.axes[1:2] != ["F"] or "N" in net.axes:
         raise ValueError("the features are not on axis 1: insert a Transpose")
     weights = [node.weight(k) for k in (1, 2, 3, 4)]

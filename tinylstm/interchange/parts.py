@@ -7,7 +7,7 @@ anything, and makes the model. Next: onnx.py.
 
 import importlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,26 +18,21 @@ from numpy import ndarray
 from ..checkpoint import Checkpoint
 from ..files import FileError
 from ..layers import (
-    Activation,
     BatchNormalization,
     Bidirectional,
     Dense,
-    Dropout,
     Embedding,
     Layer,
     OneHot,
-    Reverse,
     ScaledInteger,
     TiedDense,
 )
 from ..layers.base import check_finite, label
-from ..layers.dense import ACTIVATIONS
 from ..layers.sequences import Recurrent
 from ..model import Arrays, Sequential
 from .tables import KINDS, Gates, from_framework
 
 KEY = "tinylstm"  # under which a file's metadata has what only we can read
-WEIGHTLESS = (Activation, Dropout, OneHot, Reverse, ScaledInteger)
 TABLES = (Embedding, OneHot, ScaledInteger)  # the layers that look up a row for each token id
 
 
@@ -92,16 +87,6 @@ def lookup(table: ndarray) -> Part:
     return Part(layer, {"table": table}, outputs=U)
 
 
-def weightless(layer: Layer) -> Part:
-    """The part of a layer that has no weights. Raises ValueError for any other layer."""
-    if type(layer) not in WEIGHTLESS:
-        raise ValueError(f"{layer!r} has weights, which the file has not: give the name that they "
-                         "have in it")  # fmt: skip
-    if isinstance(layer, OneHot):
-        return Part(layer, outputs=1 if isinstance(layer, ScaledInteger) else layer.vocabulary)
-    return Part(layer)
-
-
 def rows(layer: Layer, dtype: Any) -> ndarray:
     """The row (V, U) that an Embedding, a OneHot or a ScaledInteger gives for each id."""
     if isinstance(layer, Embedding):
@@ -151,44 +136,6 @@ def batch_norm(
         raise ValueError(f"a batch normalization has arrays of shapes {gamma.shape}, {beta.shape}, "
                          f"{mean.shape}, {variance.shape}: all must be (D,)")  # fmt: skip
     return Part(BatchNormalization(**config), weights, len(gamma), len(gamma))
-
-
-def in_order(found: dict[str, Any], layers: Sequence[str | Layer] | None) -> list[Part]:
-    """The parts of a file that has weights and names, but not what is done with them.
-
-    found: for each name, a function that makes its parts; its argument is whether they come first.
-    layers: names, "relu" and other activations, "last" for the last step of a sequence, and layers
-    without weights. Raises ValueError if `layers` is missing, unknown, or leaves weights out.
-    """
-    names = ", ".join(repr(name) for name in sorted(found))
-    if layers is None:
-        raise ValueError(f"it holds weights, but not what is done with them: give layers, a list of "
-                         f"its names ({names}) in order, with 'relu', 'tanh', 'sigmoid', 'softmax' "
-                         "or 'last' between them where the net has these")  # fmt: skip
-    parts = list[Part]()
-    for entry in layers:
-        if isinstance(entry, Layer):
-            parts.append(weightless(entry))
-        elif entry in found:
-            parts += found[entry](not parts)
-        elif entry == "last":
-            last_step(parts)
-        elif entry in ACTIVATIONS:
-            parts.append(Part(Activation(entry)))
-        else:
-            raise ValueError(f"layers has {entry!r}, which the file has not: it has {names}")
-    if left := sorted(set(found) - {entry for entry in layers if isinstance(entry, str)}):
-        raise ValueError(f"layers leaves out {left}, for which the file has weights")
-    return parts
-
-
-def last_step(parts: list[Part]) -> None:
-    """Let only the last output of the last recurrent layer go on."""
-    for part in reversed(parts):
-        if hasattr(part.layer, "return_sequences"):
-            part.layer.return_sequences = False
-            return
-    raise ValueError("'last' stands in layers without a recurrent layer before it")
 
 
 def assemble(parts: list[Part]) -> Sequential:
@@ -255,9 +202,7 @@ def as_checkpoint(model: Sequential | Checkpoint) -> Checkpoint:
 
 def remembered(checkpoint: Checkpoint, **extra: Any) -> str:
     """What the formats themselves have no place for, as JSON for their metadata."""
-    return json.dumps(
-        {"tokenizer": checkpoint.tokenizer, "settings": checkpoint.settings, **extra}
-    )
+    return json.dumps({"tokenizer": checkpoint.tokenizer, "settings": checkpoint.settings, **extra})
 
 
 def recalled(model: Sequential, text: str | None) -> Checkpoint:

@@ -6,30 +6,27 @@ Writing: torch.py.
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..checkpoint import Checkpoint
 from ..files import FileError
-from ..layers import Bidirectional, Embedding, Layer, TiedDense, layer_from_config
+from ..layers import Layer
+from .order import Found, described, in_order
 from .parts import (
     KEY,
-    WEIGHTLESS,
     Part,
     assemble,
     batch_norm,
     dense,
-    in_order,
     lookup,
     need,
     reading,
     recalled,
     recurrent,
-    weightless,
 )
 from .tables import ORDERS, Gates
 from .torch import Tensors, attribute
@@ -71,13 +68,13 @@ PyTorch: from safetensors.torch import save_file; save_file(net.state_dict(), "n
                 tensors[name] = tensors[kept]
         found = modules(tensors)
         if layers is None and KEY in metadata:
-            parts = described(json.loads(metadata[KEY])["model"], found)
+            parts = described(json.loads(metadata[KEY])["model"], found, attribute)
         else:
             parts = in_order(found, layers)
         return recalled(assemble(parts), metadata.get(KEY))
 
 
-def modules(tensors: Tensors) -> dict[str, Callable[[bool], list[Part]]]:
+def modules(tensors: Tensors) -> Found:
     """For each module, by its name, a function that makes its parts."""
     found = dict[str, Tensors]()
     for path, array in tensors.items():
@@ -137,40 +134,8 @@ def recurrent_parts(name: str, own: Tensors) -> list[Part]:
             zeros = np.zeros(len(Wh), Wh.dtype)
             b, bh = (own.get(f"bias_{k}_l{level}{way}", zeros) for k in ("ih", "hh"))
             readers.append(Gates(Wx, Wh, b, bh))
-        one = named(f"{name}_{level + 1}" if levels > 1 else name, recurrent(kind, "PyTorch", readers))
+        one = named(
+            f"{name}_{level + 1}" if levels > 1 else name, recurrent(kind, "PyTorch", readers)
+        )
         parts += one
     return parts
-
-
-def described(config: dict[str, Any], found: dict[str, Any]) -> list[Part]:
-    """The parts that a description in the file names; none is larger than its weights."""
-    layers, parts = dict[str, Layer](), list[Part]()
-    for entry in config["layers"]:
-        layer = layer_from_config(entry, layers)
-        layers[layer.name] = layer
-        name = attribute(layer, list(layers.values()))
-        if name in found and type(layer) not in WEIGHTLESS:
-            parts += [confirmed(layer, part) for part in found[name](not parts)]
-        else:
-            parts.append(weightless(layer))
-    return parts
-
-
-def confirmed(layer: Layer, part: Part) -> Part:
-    """The part with a described layer. Raises ValueError if its weights are of another one."""
-    if isinstance(layer, TiedDense):  # `assemble` ties it, if it still has the embedding's table
-        part.layer.name = layer.name
-        return part
-    if isinstance(layer, Embedding):
-        same = part.weights.get("table", np.zeros(0)).shape == (layer.vocabulary, layer.units)
-    else:
-        same = type(layer) is type(part.layer) and size(layer) == size(part.layer)
-    if not same:
-        raise ValueError(f"its description has {layer!r}, its weights are of {part.layer!r}")
-    return part._replace(layer=layer)
-
-
-def size(layer: Layer) -> tuple[Any, Any]:
-    """What the shapes of a layer's weights depend on."""
-    reader = layer.readers["forward"] if isinstance(layer, Bidirectional) else layer
-    return type(reader), getattr(reader, "units", None)
