@@ -5,9 +5,11 @@ the packages that read and write the files are in the extra `interchange`, and a
 they are first used.
 """
 
+from .keras import to_keras
+from .keras_in import from_keras
 from .onnx import to_onnx
 from .onnx_in import from_onnx
 from .torch import to_torch
 from .torch_in import from_torch
 
-__all__ = ["from_onnx", "from_torch", "to_onnx", "to_torch"]
+__all__ = ["from_keras", "from_onnx", "from_torch", "to_keras", "to_onnx", "to_torch"]

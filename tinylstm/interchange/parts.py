@@ -82,7 +82,7 @@ def lookup(table: ndarray) -> Part:
     V, U = table.shape
     layer: Layer = Embedding(V, U)
     for other, units in ((OneHot(V), V), (ScaledInteger(V), 1)):
-        if U == units and np.array_equal(table, rows(other, table.dtype)):
+        if units == U and np.array_equal(table, rows(other, table.dtype)):
             layer = other
     return Part(layer, {"table": table}, outputs=U)
 
