@@ -77,11 +77,10 @@ def to_keras(model: Sequential | Checkpoint, path: str | Path, batch: int | None
     >>> zipfile.ZipFile(path).namelist()
     ['metadata.json', 'config.json', 'model.weights.h5']
     """
-    checkpoint = as_checkpoint(model)
-    entries = entries_of(checkpoint.model, batch)
-    whole = Path(path).suffix == ".keras"
+    checkpoint, whole = as_checkpoint(model), Path(path).suffix == ".keras"
     if not whole and not str(path).endswith(".weights.h5"):
         raise ValueError(f"{path} ends neither in .keras nor in .weights.h5, which Keras wants")
+    entries = entries_of(checkpoint.model, batch)
     description = None if whole else remembered(checkpoint, model=checkpoint.model.config())
     content = h5_of(entries, description)
     if whole:

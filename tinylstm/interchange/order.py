@@ -22,7 +22,8 @@ from ..layers import (
     layer_from_config,
 )
 from ..layers.dense import ACTIVATIONS
-from .parts import Part
+from ..layers.sequences import Recurrent
+from .parts import Part, readers_of
 
 WEIGHTLESS = (Activation, Dropout, OneHot, Reverse, ScaledInteger)
 Found = dict[str, Callable[[bool], list[Part]]]  # by name: makes the parts; whether they come first
@@ -57,10 +58,13 @@ def in_order(found: Found, layers: Sequence[str | Layer] | None) -> list[Part]:
 
 
 def last_step(parts: list[Part]) -> None:
-    """Let only the last output of the last recurrent layer go on."""
+    """Let only the last output of the last recurrent layer go on: of a Bidirectional, each
+    reader's own last one.
+    """
     for part in reversed(parts):
-        if hasattr(part.layer, "return_sequences"):
-            part.layer.return_sequences = False
+        if isinstance(part.layer, Recurrent | Bidirectional):
+            for layer in (part.layer, *readers_of(part.layer)):
+                layer.return_sequences = False
             return
     raise ValueError("'last' stands in layers without a recurrent layer before it")
 
