@@ -57,6 +57,7 @@ def all_layers():
         k.Dropout(0.3),
         k.Bidirectional(k.GRU(5, return_sequences=True)),
         k.BatchNormalization(scale=False),
+        k.LayerNormalization(center=False),
         k.LSTM(4, return_sequences=True, go_backwards=True, use_bias=False),
         k.TimeDistributed(k.Dense(5, activation="tanh")),
         k.GRU(4, reset_after=False, return_sequences=True),

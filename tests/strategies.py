@@ -72,6 +72,7 @@ stepwise = st.one_of(  # layers that treat steps separately, (T, B, features) to
     st.builds(Dense, sizes, activations),
     st.builds(Activation, activations),
     st.builds(Dropout, rates),
+    st.builds(LayerNormalization, st.sampled_from([1e-3, 0.1])),
     st.builds(BatchNormalization, st.sampled_from([0.0, 0.9]), st.sampled_from([1e-3, 0.1])),
     st.builds(LayerNormalization, st.sampled_from([1e-3, 0.1])),
 )

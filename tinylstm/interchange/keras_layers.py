@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from ..layers import Activation, Dropout, Reverse
 from ..layers.dense import ACTIVATIONS
-from .parts import Part, batch_norm, dense, lookup, recurrent
+from .parts import Part, batch_norm, dense, layer_norm, lookup, recurrent
 from .tables import KINDS, Gates
 
 UNUSED = ("name", "trainable", "seed", "noise_shape", "unroll", "stateful", "implementation",
@@ -152,18 +152,27 @@ def read_time_distributed(arguments: Arguments, arrays: Arrays) -> list[Part]:
 
 
 def read_batch_norm(arguments: Arguments, arrays: Arrays) -> list[Part]:
-    scale, center = (arguments.only(name, True, False) for name in ("scale", "center"))
     arguments.only("renorm", False)
-    given = one_of(arrays, 2 + scale + center)
-    size = given[-1].shape
-    axis = arguments.take("axis", -1)
-    if axis not in (-1, [-1], 2, [2]):  # 2: of (batch, time, features), as older files have it
-        raise ValueError(f"axis is {axis!r}: only the last one, -1, can be expressed")
-    gamma = given.pop(0) if scale else np.ones(size, given[-1].dtype)
-    beta = given.pop(0) if center else np.zeros(size, given[-1].dtype)
-    config = {name: arguments.take(name, default)
-              for name, default in (("momentum", 0.99), ("epsilon", 1e-3))}  # fmt: skip
-    return [batch_norm(gamma, beta, *given, **config)]
+    *scaling, mean, variance = scaled(arguments, arrays, 2)
+    momentum, epsilon = arguments.take("momentum", 0.99), arguments.take("epsilon", 1e-3)
+    return [batch_norm(*scaling, mean, variance, momentum=momentum, epsilon=epsilon)]
+
+
+def read_layer_norm(arguments: Arguments, arrays: Arrays) -> list[Part]:
+    arguments.only("rms_scaling", False)
+    return [layer_norm(*scaled(arguments, arrays, 0), arguments.take("epsilon", 1e-3))]
+
+
+def scaled(arguments: Arguments, arrays: Arrays, more: int) -> list[ndarray]:
+    """gamma, beta, which may be left out, and so many more arrays."""
+    scale, center = (arguments.only(name, True, False) for name in ("scale", "center"))
+    given, axis = one_of(arrays, more + scale + center), arguments.take("axis", -1)
+    if axis not in (-1, [-1], 2, [2]) or not given:  # 2: of (batch, time, features)
+        raise ValueError(f"axis is {axis!r}, scale {scale}, center {center}: only the last axis, "
+                         "-1, with one of the two can be expressed")  # fmt: skip
+    size, dtype = given[-1].shape, given[-1].dtype
+    gamma = given.pop(0) if scale else np.ones(size, dtype)
+    return [gamma, given.pop(0) if center else np.zeros(size, dtype), *given]
 
 
 def read_relu(arguments: Arguments, arrays: Arrays) -> list[Part]:
@@ -189,6 +198,7 @@ READERS: dict[str, Callable[[Arguments, Arrays], list[Part]]] = {
     "BatchNormalization": read_batch_norm,
     "Bidirectional": read_bidirectional,
     "Dense": read_dense,
+    "LayerNormalization": read_layer_norm,
     "Dropout": lambda arguments, arrays: [Part(Dropout(arguments.take("rate")))],
     "Embedding": read_embedding,
     "ReLU": read_relu,

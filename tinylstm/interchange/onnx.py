@@ -30,6 +30,7 @@ from ..layers import (
     Dropout,
     Embedding,
     Layer,
+    LayerNormalization,
     OneHot,
     Reverse,
     ScaledInteger,
@@ -221,6 +222,13 @@ def write_batch_norm(graph: Graph, layer: Any) -> None:
         graph.add("Transpose", graph.value, name="back", **turn)
 
 
+def write_layer_norm(graph: Graph, layer: Any) -> None:
+    """On the last axis. Its epsilon is a float32 in ONNX, also in a net of float64."""
+    names = [graph.constant(f"{layer.name}.{name}", a) for name, a in layer.params.items()]
+    settings = {"axis": -1, "epsilon": layer.epsilon}
+    graph.add("LayerNormalization", graph.value, *names, layer=layer, **settings)
+
+
 def write_reverse(graph: Graph, layer: Layer) -> None:
     """All steps, from the last to the first."""
     values = {"start": -1, "end": np.iinfo(np.int64).min, "axis": 0, "step": -1}
@@ -234,6 +242,7 @@ WRITERS: dict[type[Layer], Callable[[Graph, Any], None]] = {
     **dict.fromkeys((Dense, TiedDense), write_dense),
     Activation: write_activation,
     BatchNormalization: write_batch_norm,
+    LayerNormalization: write_layer_norm,
     Reverse: write_reverse,
     Dropout: lambda graph, layer: None,  # it acts in training only
 }

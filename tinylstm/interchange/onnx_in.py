@@ -14,7 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from ..checkpoint import Checkpoint
-from ..layers import Activation, BatchNormalization, Dense, Dropout, Layer, Reverse
+from ..layers import (
+    Activation,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Layer,
+    LayerNormalization,
+    Reverse,
+)
 from ..layers.sequences import Recurrent
 from .onnx import ACTIVATIONS, OPERATORS
 from .onnx_chain import STANDARD, WHOLE, Chain, Node
@@ -24,6 +32,7 @@ from .parts import (
     assemble,
     batch_norm,
     dense,
+    layer_norm,
     lookup,
     need,
     reading,
@@ -277,6 +286,17 @@ def read_batch_norm(net: Net, node: Node, output: int) -> None:
     net.add(node, batch_norm(*weights, momentum=momentum, epsilon=epsilon))
 
 
+def read_layer_norm(net: Net, node: Node, output: int) -> None:
+    """LayerNormalization of the features."""
+    net.features_last()
+    axis, _ = node.take("axis", -1), node.take("stash_type")
+    if axis not in (-1, len(net.axes) - 1) or output:
+        raise ValueError(f"axis is {axis}: only the last one can be expressed")
+    gamma, beta = node.weight(1), node.input(2)
+    beta = np.zeros_like(gamma) if beta is None else beta
+    net.add(node, layer_norm(gamma, beta, shortest(node.take("epsilon", 1e-5))))
+
+
 def read_dropout(net: Net, node: Node, output: int) -> None:
     """Does nothing outside training."""
     rate, training = node.input(1), node.input(2)
@@ -301,7 +321,7 @@ def shortest(value: float) -> float:
     return float(str(np.float32(value)))
 
 
-STEPWISE = (Activation, BatchNormalization, Dense, Dropout)
+STEPWISE = (Activation, BatchNormalization, Dense, Dropout, LayerNormalization)
 READERS: dict[str, Callable[[Net, Node, int], None]] = {
     **dict.fromkeys(KINDS, read_recurrent),
     **dict.fromkeys(ACTIVATIONS.values(), read_activation),
@@ -314,6 +334,7 @@ READERS: dict[str, Callable[[Net, Node, int], None]] = {
     "Add": read_add,
     "Gemm": read_gemm,
     "BatchNormalization": read_batch_norm,
+    "LayerNormalization": read_layer_norm,
     "Dropout": read_dropout,
     "Cast": read_cast,
     "Identity": lambda net, node, output: None,

@@ -23,6 +23,7 @@ from ..layers import (
     Dense,
     Embedding,
     Layer,
+    LayerNormalization,
     OneHot,
     ScaledInteger,
     TiedDense,
@@ -136,6 +137,15 @@ def batch_norm(
         raise ValueError(f"a batch normalization has arrays of shapes {gamma.shape}, {beta.shape}, "
                          f"{mean.shape}, {variance.shape}: all must be (D,)")  # fmt: skip
     return Part(BatchNormalization(**config), weights, len(gamma), len(gamma))
+
+
+def layer_norm(gamma: ndarray, beta: ndarray, epsilon: float) -> Part:
+    """A LayerNormalization from two arrays (D,)."""
+    if gamma.ndim != 1 or gamma.shape != beta.shape:
+        raise ValueError(f"a layer normalization has arrays of shapes {gamma.shape}, {beta.shape}: "
+                         "both must be (D,)")  # fmt: skip
+    weights = {"gamma": gamma, "beta": beta}
+    return Part(LayerNormalization(epsilon), weights, len(gamma), len(gamma))
 
 
 def assemble(parts: list[Part]) -> Sequential:

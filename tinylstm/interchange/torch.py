@@ -28,6 +28,7 @@ from ..layers import (
     Dropout,
     Embedding,
     Layer,
+    LayerNormalization,
     OneHot,
     Reverse,
     ScaledInteger,
@@ -200,6 +201,11 @@ def write_batch_norm(w: Writing) -> None:
         w.used = [f"x = self.{w.name}(x.flatten(0, 1)).unflatten(0, x.shape[:2])"]
 
 
+def write_layer_norm(w: Writing) -> None:
+    tensors = {"weight": w.layer.params["gamma"], "bias": w.layer.params["beta"]}
+    w.module(f"LayerNorm({w.inputs}, eps={w.layer.epsilon})", tensors)
+
+
 WRITERS: dict[type[Layer], Callable[[Writing], None]] = {
     Embedding: write_embedding,
     **dict.fromkeys((OneHot, ScaledInteger), write_ids),
@@ -207,6 +213,7 @@ WRITERS: dict[type[Layer], Callable[[Writing], None]] = {
     **dict.fromkeys((Dense, TiedDense), write_dense),
     Activation: write_activation,
     BatchNormalization: write_batch_norm,
+    LayerNormalization: write_layer_norm,
     Dropout: lambda w: w.module(f"Dropout({w.layer.rate})", {}),
     Reverse: lambda w: w.used.append("x = x.flip(0)"),
 }

@@ -22,6 +22,7 @@ from .parts import (
     assemble,
     batch_norm,
     dense,
+    layer_norm,
     lookup,
     need,
     reading,
@@ -94,6 +95,8 @@ def parts_of(name: str, own: Tensors, first: bool) -> list[Part]:
         if keys == {"weight", "bias", "running_mean", "running_var"}:
             given = (own[key] for key in ("weight", "bias", "running_mean", "running_var"))
             return named(name, batch_norm(*given, momentum=0.9, epsilon=EPSILON))
+        if keys == {"weight", "bias"} and own["weight"].ndim == 1:
+            return named(name, layer_norm(own["weight"], own["bias"], EPSILON))
         if keys == {"weight"} and first:
             return named(name, lookup(own["weight"]))
         if keys <= {"weight", "bias"} and own["weight"].ndim == 2:
@@ -102,7 +105,7 @@ def parts_of(name: str, own: Tensors, first: bool) -> list[Part]:
         raise ValueError(f"module {name!r}: {error}") from error
     shapes = {key: own[key].shape for key in sorted(keys)}
     raise ValueError(f"module {name!r} has {shapes}: known are nn.Embedding, nn.Linear, nn.LSTM, "
-                     "nn.GRU, nn.RNN, nn.BatchNorm1d")  # fmt: skip
+                     "nn.GRU, nn.RNN, nn.BatchNorm1d, nn.LayerNorm")  # fmt: skip
 
 
 def named(name: str, part: Part) -> list[Part]:
