@@ -47,12 +47,13 @@ class Part(NamedTuple):
 
 
 def need(package: str) -> Any:
-    """Import a package of the extra `interchange`. Raises ImportError that says how to get it."""
+    """Import a package of the extra `interchange`. Raises FileError that says how to get it."""
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise ImportError(
-            f'{package} is not installed: python -m pip install "tinylstm[interchange]"'
+        raise FileError(
+            f"{package.partition('.')[0]} is not installed, which reads and writes this format: "
+            'python -m pip install "tinylstm[interchange]"'
         ) from error
 
 
@@ -64,7 +65,7 @@ def reading(path: str | Path) -> Iterator[None]:
     """
     try:
         yield
-    except (FileError, ImportError):
+    except FileError:
         raise
     except FileNotFoundError as error:
         raise FileError(f"{path} does not exist") from error
