@@ -1,6 +1,6 @@
 """A model in another program, with what composing asks of ours; and the proof of the default run.
 
-    python tests/interchange_peers.py out/model.npz     500 argmax tokens: ours, onnxruntime, PyTorch
+    python tests/interchange_peers.py out/model.npz       500 argmax tokens in onnxruntime, PyTorch
 
 Needs onnx, onnxruntime, safetensors and torch.
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 import tinylstm as tl
 from tinylstm.generate import Count, generate_columns
-from tinylstm.interchange.onnx import named_states
+from tinylstm.interchange.onnx_check import named_states
 from tinylstm.music import Sampling, compose_takes
 from tinylstm.music.tokenizers import tokenizer_from_config
 

@@ -76,9 +76,7 @@ stepwise = st.one_of(  # layers that treat steps separately, (T, B, features) to
     st.builds(BatchNormalization, st.sampled_from([0.0, 0.9]), st.sampled_from([1e-3, 0.1])),
     st.builds(LayerNormalization, st.sampled_from([1e-3, 0.1])),
 )
-hidden = st.one_of(
-    recurrents, stepwise, st.builds(Bidirectional, recurrents), st.builds(Reverse)
-)
+hidden = st.one_of(recurrents, stepwise, st.builds(Bidirectional, recurrents), st.builds(Reverse))
 
 
 @st.composite

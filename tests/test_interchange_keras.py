@@ -111,8 +111,8 @@ def test_a_net_that_keras_wrote(written, name):
     model = tl.from_keras(folder / f"{name}.keras").model
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds == ["Embedding", "LSTM", "Dropout", "Bidirectional", "BatchNormalization",
-                     "LayerNormalization", "Reverse", "LSTM", "Dense", "GRU", "GRU", "SimpleRNN", "Activation", "Dense",
-                     "Activation", "Dense"]  # fmt: skip
+                     "LayerNormalization", "Reverse", "LSTM", "Dense", "GRU", "GRU", "SimpleRNN",
+                     "Activation", "Dense", "Activation", "Dense"]  # fmt: skip
     assert model.layers[1].recurrent_dropout == 0.1
     assert difference(model.predict(theirs["ids"]), theirs[name]) < 1e-6
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from interchange_cases import carries, difference, inputs, needs, nets, same_weights
 
 import tinylstm as tl
-from tinylstm.interchange.onnx import named_states
+from tinylstm.interchange.onnx_check import named_states
 from tinylstm.layers import GRU, Activation, BatchNormalization, Bidirectional, TiedDense
 
 pytestmark = needs("safetensors")

@@ -88,7 +88,7 @@ def to_keras(model: Sequential | Checkpoint, path: str | Path, batch: int | None
     if whole:
         config = json.dumps(config_of(checkpoint.model, entries, batch))
         metadata = json.dumps({"keras_version": VERSION, KEY: remembered(checkpoint)})
-        members = {METADATA: metadata, CONFIG: config, WEIGHTS: content}
+        members: dict[str, Any] = {METADATA: metadata, CONFIG: config, WEIGHTS: content}
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:  # stored, and with the date of 1980
             for name, data in members.items():
@@ -175,7 +175,7 @@ def layer_object(kind: str, config: dict[str, Any]) -> dict[str, Any]:
 def write_recurrent(layer: Recurrent) -> Entry:
     kind = type(layer).__name__
     Wx, Wh, b, bh = to_framework(layer, "Keras")
-    arguments = {"units": layer.units, "return_sequences": layer.return_sequences}
+    arguments: dict[str, Any] = {"units": layer.units, "return_sequences": layer.return_sequences}
     arguments |= {"activation": "tanh", "use_bias": True}
     if isinstance(layer, LSTM):
         arguments |= {"recurrent_activation": "sigmoid"}

@@ -66,7 +66,9 @@ def from_keras(path: str | Path, layers: Sequence[str | Layer] | None = None) ->
 
 
 def member(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
-    """A file in the archive. Raises ValueError, before it is read, if it is far larger than that."""
+    """A file in an archive of `size` bytes. Raises ValueError, before it is read, if it is said to
+    be far larger than that.
+    """
     info = archive.getinfo(name)
     if info.file_size > max(20 * size, 2**20):
         raise ValueError(f"{name} is said to have {info.file_size:,} bytes, in {size:,}")
@@ -79,8 +81,9 @@ def parts_of_config(config: dict[str, Any], store: Store) -> list[Part]:
     for entry in entries:
         if entry["class_name"] not in PATHS:
             known = ", ".join(sorted(PATHS))
-            raise ValueError(f"layer {entry['config'].get('name')!r} is a {entry['class_name']}, "
-                             f"which has no counterpart here; those that have: {known}")  # fmt: skip
+            name, kind = entry["config"].get("name"), entry["class_name"]
+            raise ValueError(f"layer {name!r} is a {kind}, which has no counterpart here; those "
+                             f"that have: {known}")  # fmt: skip
     names = weights_names([entry["class_name"] for entry in entries])
     for name, entry in zip(names, entries, strict=True):
         arguments = Arguments(entry)
@@ -104,8 +107,8 @@ def chain(config: dict[str, Any]) -> list[dict[str, Any]]:
         if kind == "Functional":
             sources = HISTORY.findall(json.dumps(entry["inbound_nodes"]))
             if sources != [before] or len(entry["inbound_nodes"]) != 1:
-                raise ValueError(f"layer {entry['config']['name']!r} takes {sources}: only a chain of "
-                                 "layers can be read")  # fmt: skip
+                raise ValueError(f"layer {entry['config']['name']!r} takes {sources}: only a "
+                                 "chain of layers can be read")  # fmt: skip
     return [entry for entry in entries if entry["class_name"] != "InputLayer"]
 
 

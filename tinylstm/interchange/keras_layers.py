@@ -16,8 +16,10 @@ from ..layers.dense import ACTIVATIONS
 from .parts import Part, batch_norm, dense, layer_norm, lookup, recurrent
 from .tables import KINDS, Gates
 
-UNUSED = ("name", "trainable", "seed", "noise_shape", "unroll", "stateful", "implementation",
-          "zero_output_for_mask", "unit_forget_bias", "synchronized", "renorm_momentum")  # fmt: skip
+UNUSED = (
+    *("name", "trainable", "seed", "noise_shape", "unroll", "stateful", "implementation"),
+    *("zero_output_for_mask", "unit_forget_bias", "synchronized", "renorm_momentum"),
+)
 TRAINING = ("dropout", "recurrent_dropout")  # these, and ..._regularizer, ..._constraint
 Arrays = dict[str, list[ndarray]]  # below a layer: the path, and its arrays in Keras's order
 
@@ -138,7 +140,7 @@ def read_dense(arguments: Arguments, arrays: Arrays) -> list[Part]:
     W, *b = one_of(arrays, 1 + biased)
     if arguments.take("units") != W.shape[-1]:
         raise ValueError(f"units is not {W.shape[-1]}, as its weights say")
-    return [dense(W, *b, activation=arguments.activation())]
+    return [dense(W, b[0] if b else None, arguments.activation())]
 
 
 def read_time_distributed(arguments: Arguments, arrays: Arrays) -> list[Part]:
@@ -153,14 +155,15 @@ def read_time_distributed(arguments: Arguments, arrays: Arrays) -> list[Part]:
 
 def read_batch_norm(arguments: Arguments, arrays: Arrays) -> list[Part]:
     arguments.only("renorm", False)
-    *scaling, mean, variance = scaled(arguments, arrays, 2)
+    gamma, beta, mean, variance = scaled(arguments, arrays, 2)
     momentum, epsilon = arguments.take("momentum", 0.99), arguments.take("epsilon", 1e-3)
-    return [batch_norm(*scaling, mean, variance, momentum=momentum, epsilon=epsilon)]
+    return [batch_norm(gamma, beta, mean, variance, momentum=momentum, epsilon=epsilon)]
 
 
 def read_layer_norm(arguments: Arguments, arrays: Arrays) -> list[Part]:
     arguments.only("rms_scaling", False)
-    return [layer_norm(*scaled(arguments, arrays, 0), arguments.take("epsilon", 1e-3))]
+    gamma, beta = scaled(arguments, arrays, 0)
+    return [layer_norm(gamma, beta, arguments.take("epsilon", 1e-3))]
 
 
 def scaled(arguments: Arguments, arrays: Arrays, more: int) -> list[ndarray]:

@@ -10,7 +10,6 @@ A bidirectional layer's states are (2, B, H): the forward reader's first. Dropou
 Source: the operators of ONNX, https://onnx.ai/onnx/operators, opset 17.
 """
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,11 +37,11 @@ from ..layers import (
     TiedDense,
 )
 from ..model import Sequential
+from .onnx_check import OPERATORS, compare
 from .parts import KEY, TABLES, as_checkpoint, need, readers_of, remembered, rows, unsupported
 from .tables import to_framework
 
 OPSET, IR_VERSION = 17, 8  # of 2022: the first with LayerNormalization
-OPERATORS = {"LSTM": "LSTM", "GRU": "GRU", "SimpleRNN": "RNN"}
 ACTIVATIONS = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "softmax": "Softmax"}
 WORST = 1e-3  # a larger relative difference is a fault, not rounding
 
@@ -87,12 +86,13 @@ class Graph:
         self.constants: dict[str, ndarray] = {}
         self.inputs: list[tuple[str, Any, list[Any]]] = []
         self.outputs: list[tuple[str, Any, list[Any]]] = []
-        first, self.dtype = model.layers[0], model.dtype
-        if isinstance(first, TABLES):
-            self.value, kind, shape = "ids", np.dtype(np.int64), ["T", "B"]
+        self.dtype = model.dtype
+        if isinstance(model.layers[0], TABLES):
+            self.value = "ids"
+            self.inputs.append(("ids", np.dtype(np.int64), ["T", "B"]))
         else:
-            self.value, kind, shape = "x", model.dtype, ["T", "B", model.input_size]
-        self.inputs.append((self.value, kind, shape))
+            self.value = "x"
+            self.inputs.append(("x", model.dtype, ["T", "B", model.input_size]))
 
     def constant(self, name: str, array: Any, dtype: Any = None) -> str:
         """Add an array under a name, which is returned."""
@@ -157,20 +157,21 @@ def write_table(graph: Graph, layer: Layer) -> None:
 def write_recurrent(graph: Graph, layer: Any) -> None:
     """LSTM, GRU, SimpleRNN, or two of them; states in and out."""
     readers = readers_of(layer)
-    kind, H, ways = type(readers[0]).__name__, readers[0].units, len(readers)
+    first, ways = readers[0], len(readers)
+    kind, H = type(first).__name__, first.units
     gates = [to_framework(reader, "ONNX") for reader in readers]
     W, R = (np.stack([gate[k] for gate in gates]) for k in (0, 1))  # (ways, nH, D), (ways, nH, H)
     bias = np.stack([np.concatenate([gate.b, gate.bh]) for gate in gates])  # (ways, 2nH)
     weights = zip("WRB", (W, R, bias), strict=True)
     names = [graph.constant(f"{layer.name}.{name}", array) for name, array in weights]
-    memories = "hc"[: readers[0].memories]
+    memories = "hc"[: first.memories]
     given, final = [], [f"{layer.name}.{memory}T" for memory in memories]
     if graph.states:
         given = ["", *(f"{layer.name}.{memory}0" for memory in memories)]
         graph.inputs += [(name, graph.dtype, [ways, "B", H]) for name in given[1:]]
         graph.outputs += [(name, graph.dtype, [ways, "B", H]) for name in final]
     settings: dict[str, Any] = {"direction": "forward" if ways == 1 else "bidirectional"}
-    settings |= {"linear_before_reset": int(readers[0].reset_after)} if kind == "GRU" else {}
+    settings |= {"linear_before_reset": int(first.reset_after)} if isinstance(first, GRU) else {}
     every = f"{layer.name}/Y"  # (T, ways, B, H)
     graph.add(OPERATORS[kind], graph.value, *names, *given, layer=layer, hidden_size=H,
               outputs=[every, *final], **settings)  # fmt: skip
@@ -202,7 +203,7 @@ def write_dense(graph: Graph, layer: Any) -> None:
 def write_activation(graph: Graph, layer: Any) -> None:
     """relu, tanh, sigmoid or softmax, on the last axis."""
     if activation := getattr(layer, "activation", None):
-        axis = {"axis": -1} if activation == "softmax" else {}
+        axis: dict[str, Any] = {"axis": -1} if activation == "softmax" else {}
         graph.add(ACTIVATIONS[activation], graph.value, layer=layer, **axis)
 
 
@@ -246,59 +247,3 @@ WRITERS: dict[type[Layer], Callable[[Graph, Any], None]] = {
     Reverse: write_reverse,
     Dropout: lambda graph, layer: None,  # it acts in training only
 }
-
-
-def compare(proto: Any, model: Sequential, softmax: bool, states: bool) -> dict[str, float]:
-    """The largest difference of each program from the model, on random data and states."""
-    rng, (T, B) = np.random.default_rng(0), (5, 2)
-    if isinstance(first := model.layers[0], TABLES):
-        feed = {"ids": rng.integers(first.vocabulary, size=(T, B))}
-    else:
-        feed = {"x": rng.standard_normal((T, B, model.input_size or 1)).astype(model.dtype)}
-    initial = model.initial_states(B)
-    if states:
-        initial = [tuple((rng.random(a.shape) - 0.5).astype(a.dtype) for a in s) for s in initial]
-        feed |= named_states(model, initial, "0")
-    y, final, _ = model.forward(next(iter(feed.values())), initial)
-    ours = {"y": np.asarray(Activation("softmax").forward(y)[0] if softmax else y)}
-    ours |= named_states(model, final, "T") if states else {}
-    found = {}
-    for program, run in programs(proto).items():
-        theirs = run(list(ours), feed)
-        found[program] = max(
-            float(np.abs(a - b).max() / max(1.0, np.abs(a).max()))
-            for a, b in zip(ours.values(), theirs, strict=True)
-        )
-    return found
-
-
-def named_states(model: Sequential, states: list[Any], when: str) -> dict[str, ndarray]:
-    """Each layer's state under the graph's names: lstm_1.h0 (ways, B, H), for one. when: "0", "T".
-
-    >>> from tinylstm.layers import LSTM
-    >>> model = Sequential([LSTM(4)], input_size=3)
-    >>> {name: a.shape for name, a in named_states(model, model.initial_states(2), "0").items()}
-    {'lstm_1.h0': (1, 2, 4), 'lstm_1.c0': (1, 2, 4)}
-    """
-    named = {}
-    for layer, state in zip(model.layers, states, strict=True):
-        if state:
-            memories = readers_of(layer)[0].memories
-            for k, memory in enumerate("hc"[:memories]):
-                named[f"{layer.name}.{memory}{when}"] = np.stack(state[k::memories])
-    return named
-
-
-def programs(proto: Any) -> dict[str, Callable[[list[str], dict[str, ndarray]], list[ndarray]]]:
-    """What can run the graph here, by name."""
-    found = {"onnx.reference": need("onnx.reference").ReferenceEvaluator(proto).run}
-    operators = {node.op_type for node in proto.graph.node} & set(OPERATORS.values())
-    double = proto.graph.output[0].type.tensor_type.elem_type == need("onnx").TensorProto.DOUBLE
-    # onnxruntime has no recurrent operator for float64
-    if importlib.util.find_spec("onnxruntime") and not (double and operators):
-        runtime = need("onnxruntime")
-        settings = runtime.SessionOptions()
-        settings.log_severity_level = 3  # errors only: a state that is not used is no news
-        session = runtime.InferenceSession(proto.SerializeToString(), settings)
-        found["onnxruntime"] = session.run
-    return found

@@ -81,7 +81,10 @@ class Chain:
         """A tensor's numbers. Raises ValueError if the file has not as many as it says."""
         if tensor.data_location:  # in a file of its own
             return self.external(tensor)
-        return need("onnx.numpy_helper").to_array(tensor)
+        try:
+            return need("onnx.numpy_helper").to_array(tensor)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"the weights {tensor.name!r}: {error}") from error
 
     def external(self, tensor: Any) -> ndarray:
         """The numbers of a tensor that are in another file, which must be in the same folder."""
@@ -90,8 +93,8 @@ class Chain:
         folder = self.folder.resolve()
         path = (folder / location).resolve()  # where links lead, too
         if not path.is_relative_to(folder) or not path.is_file():
-            raise ValueError(f"the weights {tensor.name!r} are said to be in {location!r}, which is "
-                             "no file in the same folder")  # fmt: skip
+            raise ValueError(f"the weights {tensor.name!r} are said to be in {location!r}, which "
+                             "is no file in the same folder")  # fmt: skip
         dtype = need("onnx.helper").tensor_dtype_to_np_dtype(tensor.data_type)
         wanted = int(np.prod([int(d) for d in tensor.dims], dtype=object)) * dtype.itemsize
         if start < 0 or wanted < 0 or start + wanted > path.stat().st_size:

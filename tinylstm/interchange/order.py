@@ -37,7 +37,7 @@ def in_order(found: Found, layers: Sequence[str | Layer] | None) -> list[Part]:
     """
     names = ", ".join(repr(name) for name in sorted(found))
     if layers is None:
-        raise ValueError(f"it holds weights, but not what is done with them: give layers, a list of "
+        raise ValueError("it holds weights, but not what is done with them: give layers, a list of "
                          f"its names ({names}) in order, with 'relu', 'tanh', 'sigmoid', 'softmax' "
                          "or 'last' between them where the net has these")  # fmt: skip
     parts = list[Part]()

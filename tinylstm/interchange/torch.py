@@ -163,8 +163,8 @@ def write_recurrent(w: Writing) -> None:
     kind, n = MODULES[type(first).__name__], w.name
     ways = ", bidirectional=True" if both else ""
     w.made.append(f"self.{n} = nn.{kind}({w.inputs}, {first.units}{ways})")
-    if getattr(first, "recurrent_dropout", 0):
-        w.made.append(f"# recurrent_dropout={first.recurrent_dropout}: nn.{kind} has none")
+    if rate := getattr(first, "recurrent_dropout", 0):
+        w.made.append(f"# recurrent_dropout={rate}: nn.{kind} has none")
     w.used.append(f'x, final["{n}"] = self.{n}(x, states.get("{n}"))')
     if not w.layer.return_sequences:  # each reader's last output is its final h
         h = f'final["{n}"][0]' if first.memories == 2 else f'final["{n}"]'

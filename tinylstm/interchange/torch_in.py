@@ -58,7 +58,8 @@ PyTorch: from safetensors.torch import save_file; save_file(net.state_dict(), "n
     if Path(path).suffix.lower() in PICKLES:
         raise FileError(
             f"{path} is a pickle, which can run any code when it is loaded. In PyTorch: "
-            'from safetensors.torch import save_file; save_file(net.state_dict(), "net.safetensors")'
+            "from safetensors.torch import save_file; "
+            'save_file(net.state_dict(), "net.safetensors")'
         )
     with reading(path):
         with need("safetensors").safe_open(path, framework="numpy") as file:

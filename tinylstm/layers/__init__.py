@@ -22,7 +22,8 @@ from .sequences import GRU, LSTM, SimpleRNN
 from .tokens import Embedding, OneHot, ScaledInteger, TiedDense
 
 for _kind in (Activation, BatchNormalization, Bidirectional, Dense, Dropout, Embedding, GRU, LSTM,
-              LayerNormalization, OneHot, Reverse, ScaledInteger, SimpleRNN, TiedDense):  # fmt: skip
+              LayerNormalization, OneHot, Reverse, ScaledInteger, SimpleRNN,
+              TiedDense):  # fmt: skip
     register(_kind)
 
 __all__ = [
