@@ -233,3 +233,15 @@ def test_the_same_argmax_tokens_elsewhere(tune, tmp_path):
     checkpoint = tl.Checkpoint(model, tokenizer.to_config())
     for peer in (InOnnxruntime, InTorch):
         assert same_tokens(checkpoint, peer, tmp_path) == (True, True)
+
+
+# ------------------------------------------------------------------ the page
+
+
+def test_the_page_has_the_table_of_gate_orders():
+    page = (HERE.parent / "docs" / "interchange.md").read_text(encoding="utf-8")
+    frameworks = ["tinylstm", "PyTorch", "Keras", "ONNX"]
+    assert f"| order of the blocks | {' | '.join(frameworks)} |" in page
+    for kind in ("LSTM", "GRU"):
+        row = " | ".join(" ".join(ORDERS[kind][framework]) for framework in frameworks)
+        assert f"| {kind} | {row} |" in page
