@@ -39,6 +39,15 @@ assert not {"onnx", "h5py", "safetensors"} & set(sys.modules)
         tl.to_caffe  # noqa: B018
 
 
+@pytest.mark.parametrize("read", ["from_onnx", "from_keras", "from_torch"])
+def test_what_is_no_file_is_named(read, tmp_path):
+    for path in (tmp_path, Path("/dev/zero")):
+        with pytest.raises(tl.FileError, match=f"{path} is not a file"):
+            getattr(tl, read)(path)
+    with pytest.raises(tl.FileError, match="nothing does not exist"):
+        getattr(tl, read)(tmp_path / "nothing")
+
+
 def test_a_package_that_is_missing_is_named():
     with pytest.raises(tl.FileError, match=r"onyx is not installed.*tinylstm\[interchange\]"):
         need("onyx.helper")

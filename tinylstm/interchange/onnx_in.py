@@ -102,11 +102,11 @@ def check_settings(node: Node, ways: int) -> None:
         raise ValueError(f"activations is {found}, but only {wanted} can be expressed")
     node.only("input_forget", 0)
     inputs = dict(enumerate(node.proto.input))
+    if inputs.get(7) and not node.chain.is_zero(inputs[7]):
+        raise ValueError(f"P is {inputs[7]!r}: peepholes cannot be expressed")
     if inputs.get(4):
         raise ValueError(f"sequence_lens is {inputs[4]!r}: only sequences of one length can be "
                          "expressed")  # fmt: skip
-    if inputs.get(7) and not node.chain.is_zero(inputs[7]):
-        raise ValueError(f"P is {inputs[7]!r}: peepholes cannot be expressed")
     for k, name in ((5, "initial_h"), (6, "initial_c")):
         given = inputs.get(k)
         if given and given not in node.chain.inputs and not node.chain.is_zero(given):

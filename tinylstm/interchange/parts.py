@@ -63,12 +63,12 @@ def reading(path: str | Path) -> Iterator[None]:
 
     The libraries that parse these formats raise errors of many kinds, for damage of many kinds.
     """
+    if not Path(path).is_file():  # a device would never end
+        raise FileError(f"{path} {'is not a file' if Path(path).exists() else 'does not exist'}")
     try:
         yield
     except FileError:
         raise
-    except FileNotFoundError as error:
-        raise FileError(f"{path} does not exist") from error
     except Exception as error:
         raise FileError(f"cannot read {path}: {str(error) or type(error).__name__}") from error
 
