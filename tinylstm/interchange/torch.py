@@ -8,6 +8,7 @@ Reading: torch_in.py.
 Source: the documentation of torch.nn, and https://huggingface.co/docs/safetensors.
 """
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -105,7 +106,7 @@ def source(made: list[str], used: list[str], file: str, dtype: np.dtype) -> str:
     first, last = "states, final = states or {}, {}", "return x, final"
     lines += [f"        {line}" for line in [first, *used, last]]
     double = ".double()" if dtype == np.float64 else ""
-    lines += ["", "", f"net = Net(){double}", f'net.load_state_dict(load_file("{file}"))']
+    lines += ["", "", f"net = Net(){double}", f"net.load_state_dict(load_file({json.dumps(file)}))"]
     return "\n".join([*lines, "net.eval()", ""])
 
 
