@@ -9,11 +9,13 @@ python -m pytest tests/test_properties.py -k every_gradient --hypothesis-profile
 
 import os
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+collect_ignore = ["keras_peer.py"]  # a program: it imports Keras, with a backend of its own
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 settings.register_profile("dev", max_examples=25, deadline=None, suppress_health_check=SLOW)
@@ -40,15 +42,21 @@ NOT_QUICK = {  # they start processes, read many files, or wait
     *("test_fuzz", "test_inspect", "test_midi_songs", "test_page", "test_parity", "test_parse"),
     *("test_planted_bugs", "test_planted_music_bugs", "test_presets", "test_ranks", "test_resume"),
     *("test_exercises", "test_music_training", "test_scores", "test_site", "test_tutorial"),
-    *("test_types", "test_why"),
+    *("test_types", "test_why", "test_interchange", "test_interchange_keras"),
+    *("test_interchange_onnx", "test_interchange_torch"),
     "test_every_vector_width_on_every_machine",
     "test_damaged_checkpoints_are_refused_or_right",
 }
 
 
+EXTRA = [name for name in ("onnx", "h5py", "safetensors") if find_spec(name) is None]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every other test as quick."""
+    """Mark every other test as quick. The doctests of interchange need its packages."""
     for item in items:
+        if EXTRA and item.path.parent.name == "interchange":
+            item.add_marker(pytest.mark.skip(reason=f"{', '.join(EXTRA)} not installed"))
         names = {item.path.stem, getattr(item, "originalname", None)}
         if not names & NOT_QUICK:
             item.add_marker(pytest.mark.quick)

@@ -69,6 +69,26 @@ def gru(x, h0, Wx, Wh, b, bh, mask=None):
     return outputs, outputs[-1]
 
 
+def gru_reset_before(x, h0, Wx, Wh, b, mask=None):
+    """The same with the reset gate before the product, as in the paper."""
+    (T, B, _), H = x.shape, len(Wh)
+    outputs = np.zeros((T, B, H))
+    for n in range(B):
+        h = list(h0[n])
+        for t in range(T):
+            if mask is not None and not mask[t, n]:
+                outputs[t, n] = h
+                continue
+            z = [dot(x[t, n], Wx, column) + b[column] for column in range(3 * H)]
+            reset = [sigmoid(z[k] + dot(h, Wh, k)) for k in range(H)]
+            update = [sigmoid(z[H + k] + dot(h, Wh, H + k)) for k in range(H)]
+            seen = [r * a for r, a in zip(reset, h, strict=True)]
+            candidate = [math.tanh(z[2 * H + k] + dot(seen, Wh, 2 * H + k)) for k in range(H)]
+            h = [(1 - update[k]) * candidate[k] + update[k] * h[k] for k in range(H)]
+            outputs[t, n] = h
+    return outputs, outputs[-1]
+
+
 def simple_rnn(x, h0, Wx, Wh, b, mask=None):
     (T, B, _), H = x.shape, len(Wh)
     outputs = np.zeros((T, B, H))

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 CHECKS = {  # the file a bug is in: the tests that mirror it; the others follow if those are content
     "functional.py": "test_functional.py",
     "recurrent.py": "test_functional.py",
+    "reset_before.py": "test_reset_before.py",
     "normalization.py": "test_functional.py",
     "layers": "test_layers.py",
     "losses.py": "test_losses.py",
@@ -45,7 +46,7 @@ class Bug(NamedTuple):
         return CHECKS[self.file.split("/")[0]]
 
 
-F, R, N = "functional.py", "recurrent.py", "normalization.py"
+F, R, N, RB = "functional.py", "recurrent.py", "normalization.py", "reset_before.py"
 SEQ, DENSE, TOKENS, DROP, BATCH, BI = (
     f"layers/{name}.py"
     for name in (
@@ -200,6 +201,13 @@ BUGS = [
     Bug(R, "du = dh * (h_prev - n)", "du = dh * (n - h_prev)", "a sign"),
     Bug(R, "dh_prev = dh_prev + da[t] @ Wh.T", "dh_prev = da[t] @ Wh.T",
         "the GRU's straight path cut"),
+    Bug(RB, "zn + (r * h_prev) @ Wh[:, 2 * H :]", "zn + r * (h_prev @ Wh[:, 2 * H :])",
+        "the reset gate after the product"),
+    Bug(RB, "dh_prev = dh_prev + dreset * r", "dh_prev = dh_prev + dreset",
+        "its gradient not gated"),
+    Bug(RB, "(r2 * h2).T @ dz2", "h2.T @ dz2", "the whole state where the gated one belongs"),
+    Bug(BI, "return np.ascontiguousarray(dy[::-1]), ()", "return dy, ()",
+        "a gradient that is not turned round"),
     Bug(R, "dz[t] = dh * (1 - h[t + 1] ** 2)", "dz[t] = dh * (1 - h[t] ** 2)", "off by one step"),
     # ------------------------------------------------------------------------------ the model
     Bug(MODEL, "x, state, cache = layer.forward(x, state, rng, **use)",

@@ -17,6 +17,7 @@ from tinylstm.layers import (
     Embedding,
     LayerNormalization,
     OneHot,
+    Reverse,
     ScaledInteger,
     SimpleRNN,
     TiedDense,
@@ -64,7 +65,7 @@ lstms = st.builds(
 )
 recurrents = st.one_of(
     lstms,
-    st.builds(GRU, sizes, st.just(True)),
+    st.builds(GRU, sizes, st.just(True), st.booleans()),
     st.builds(SimpleRNN, sizes, st.just(True)),
 )
 stepwise = st.one_of(  # layers that treat steps separately, (T, B, features) to the same
@@ -86,9 +87,13 @@ def last_layers(draw):
 
 
 @st.composite
-def nets(draw, dtype=np.float64, layers=hidden, longest=2):
-    """One or two hidden layers, from ids or numbers to sequences or last outputs."""
-    chain = draw(st.lists(layers, min_size=1, max_size=longest))
+def nets(draw, dtype=np.float64, layers=hidden, longest=2, reverse=False):
+    """One or two hidden layers, from ids or numbers to sequences or last outputs.
+
+    reverse: with Reverse among them, which takes no mask.
+    """
+    each = st.one_of(layers, st.builds(Reverse)) if reverse else layers
+    chain = draw(st.lists(each, min_size=1, max_size=longest))
     begin = draw(st.sampled_from([None, Embedding, OneHot, ScaledInteger]))
     size = None
     if begin is None:

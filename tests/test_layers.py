@@ -24,6 +24,7 @@ from tinylstm.layers import (
     Embedding,
     LayerNormalization,
     OneHot,
+    Reverse,
     ScaledInteger,
     SimpleRNN,
     TiedDense,
@@ -60,10 +61,12 @@ MAKERS = {
     "LSTM dropout": lambda: LSTM(4, recurrent_dropout=0.5),
     "GRU": lambda: GRU(4, True),
     "GRU last": lambda: GRU(4),
+    "GRU reset before": lambda: GRU(4, True, reset_after=False),
     "SimpleRNN": lambda: SimpleRNN(4, True),
     "SimpleRNN last": lambda: SimpleRNN(4),
     "Bidirectional LSTM": lambda: Bidirectional(LSTM(3, True, recurrent_dropout=0.5)),
     "Bidirectional GRU": lambda: Bidirectional(GRU(2)),
+    "Reverse": Reverse,
     "Dense": lambda: Dense(4),
     **{f"Dense {name}": lambda name=name: Dense(4, name) for name in ACTIVATIONS if name},
     **{f"Activation {name}": lambda name=name: Activation(name) for name in ACTIVATIONS},
@@ -219,6 +222,21 @@ def test_bidirectional_is_two_readers_side_by_side():
     last = built(Bidirectional(GRU(4)))
     assert last.forward(x)[0].shape == (2, 8)
     assert (last.forward(x)[0] == np.concatenate([first[-1], second[-1]], axis=-1)).all()
+
+
+def test_between_two_reverses_a_layer_is_the_second_reader_of_a_bidirectional():
+    both, x = built(Bidirectional(GRU(4, True))), numbers(5, 2, 3)
+    reader, turn = both.readers["backward"], Reverse()
+    y, _, _ = turn.forward(reader.forward(turn.forward(x)[0])[0])
+    assert (y == both.forward(x)[0][..., 4:]).all()
+
+
+def test_reverse_takes_only_sequences_of_one_length():
+    x, mask = numbers(5, 2, 3), np.ones((5, 2), bool)
+    assert (Reverse().forward(x, mask=mask)[0] == x[::-1]).all()
+    mask[3:, 1] = False
+    with pytest.raises(ValueError, match="Reverse cannot turn round sequences of different"):
+        Reverse().forward(x, mask=mask)
 
 
 def test_bidirectional_readers_have_its_type_and_their_own_masks():
@@ -584,6 +602,8 @@ REFUSED_INPUTS = [
      "got float64 (4, 0, 3)"),
     (Bidirectional(GRU(2)), X[0], "Bidirectional wants a float array (T, B, 3), "
      "got float64 (2, 3): check the layer before it, or transpose"),
+    (Reverse(), X[0], "Reverse wants a float array (T, B, features), got float64 (2, 3): check the "
+     "layer before it, or transpose"),
     (LSTM(2), X.astype(int), "LSTM wants a float array (T, B, 3), got int64 (4, 2, 3): use "
      "Embedding or OneHot for token ids"),
     (Dense(2), [1.0], "Dense wants a float array (..., 3), got 'list': use np.asarray"),
@@ -692,7 +712,7 @@ def test_a_layer_shows_how_it_was_made():
     assert repr(LSTM(4, True, 0.5)) == wanted
     assert repr(TiedDense(Embedding(2, 3))) == "TiedDense(embedding='')"
     assert Bidirectional(GRU(2)).config() == {
-        "layer": {"type": "GRU", "units": 2, "return_sequences": False}
+        "layer": {"type": "GRU", "units": 2, "return_sequences": False, "reset_after": True}
     }
 
 
@@ -705,6 +725,7 @@ def test_every_layer_is_registered():
             "LayerNormalization",
             "SimpleRNN",
             "Bidirectional",
+            "Reverse",
             "Dense",
             "Activation",
             "Embedding",

@@ -4,6 +4,8 @@ Read `functional.py` first: it follows a step forward and back. What is imported
 alone; music lives in `tinylstm.music`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .arrays import Arrays
 from .backend import SlowerWarning, set_backend
 from .callbacks import (
@@ -57,7 +59,21 @@ from .schedules import cosine, exponential_decay, linear_decay
 from .training import Callback, DivergedError, History, Run, fit
 from .windows import Windows
 
+if TYPE_CHECKING:
+    from .interchange import from_keras, from_onnx, from_torch, to_keras, to_onnx, to_torch
+
 __version__ = "0.2.0"
+INTERCHANGE = ("from_keras", "from_onnx", "from_torch", "to_keras", "to_onnx", "to_torch")
+
+
+def __getattr__(name: str) -> Any:
+    """Load the room interchange when one of its functions is first used."""
+    if name in INTERCHANGE:
+        from . import interchange
+
+        return getattr(interchange, name)
+    raise AttributeError(f"module 'tinylstm' has no attribute {name!r}")
+
 
 __all__ = [
     "GRU",
@@ -120,6 +136,9 @@ __all__ = [
     "evaluate",
     "exponential_decay",
     "fit",
+    "from_keras",
+    "from_onnx",
+    "from_torch",
     "generate",
     "gradcheck",
     "linear_decay",
@@ -132,6 +151,9 @@ __all__ = [
     "save_checkpoint",
     "set_backend",
     "stream",
+    "to_keras",
+    "to_onnx",
+    "to_torch",
     "unigram_nats",
     "world",
 ]

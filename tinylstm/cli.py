@@ -1,5 +1,5 @@
 """The commands: train, compose, inspect, gradcheck, bench. Each reads its arguments and calls the
-library, as the files in examples/ do.
+library, as the files in examples/ do. export and import are in interchange/commands.py.
 
 Exit codes: 0 done, 1 failed (the message says why), 2 wrong arguments, 130 interrupted.
 """
@@ -16,6 +16,7 @@ import click
 
 from tinylstm import PRESETS, __version__
 from tinylstm.command import ALPHABET, FILE, INSTRUMENTS, JSON, PASSED_ON, PRESET, SEED, Commands
+from tinylstm.interchange.commands import export_command, import_command
 
 if TYPE_CHECKING:
     from tinylstm.music.corpus.report import Report
@@ -31,10 +32,15 @@ def main() -> None:
     tinylstm inspect my_songs              what is in a folder of music
     tinylstm train my_songs                learn from it, into out/
     tinylstm compose out/model.npz         new pieces, and a page that plays them
+    tinylstm export out/model.npz --to net.onnx
 
     Shell completion: eval "$(_TINYLSTM_COMPLETE=bash_source tinylstm)", or zsh_source, or
     fish_source.
     """
+
+
+main.add_command(export_command)
+main.add_command(import_command)
 
 
 @main.command()

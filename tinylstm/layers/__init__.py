@@ -14,7 +14,7 @@ from .base import (
     layer_from_config,
     register,
 )
-from .bidirectional import Bidirectional
+from .bidirectional import Bidirectional, Reverse
 from .dense import Activation, Dense
 from .dropout import Dropout
 from .normalization import BatchNormalization, LayerNormalization
@@ -22,7 +22,8 @@ from .sequences import GRU, LSTM, SimpleRNN
 from .tokens import Embedding, OneHot, ScaledInteger, TiedDense
 
 for _kind in (Activation, BatchNormalization, Bidirectional, Dense, Dropout, Embedding, GRU, LSTM,
-              LayerNormalization, OneHot, ScaledInteger, SimpleRNN, TiedDense):  # fmt: skip
+              LayerNormalization, OneHot, Reverse, ScaledInteger, SimpleRNN,
+              TiedDense):  # fmt: skip
     register(_kind)
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "LayerNormalization",
     "Mask",
     "OneHot",
+    "Reverse",
     "Rng",
     "ScaledInteger",
     "SimpleRNN",

@@ -1,4 +1,4 @@
-"""Bidirectional: two recurrent layers, one reading backwards. The contract is in base.py."""
+"""Reading backwards: Bidirectional and Reverse. The contract of a layer is in base.py."""
 
 from typing import Any
 
@@ -16,6 +16,7 @@ from .base import (
     State,
     check_input,
     check_state,
+    label,
     layer_from_config,
 )
 from .sequences import Recurrent
@@ -104,3 +105,30 @@ class Bidirectional(Layer):
         dxa, dinitial = ahead.backward(dya, cache[0], own["forward"], first)
         dxb, dinitial_b = back.backward(dyb, cache[1], own["backward"], second)
         return dxa + dxb[::-1], dinitial + dinitial_b  # (T, B, D): both read x
+
+
+class Reverse(Layer):
+    """Turns x (T, B, features) round in time. A net reads backwards between two of these.
+
+    Raises ValueError for sequences of different lengths, whose padding would come first.
+
+    >>> Reverse().forward(np.array([[[1.0]], [[2.0]]]))[0].tolist()
+    [[[2.0]], [[1.0]]]
+    """
+
+    uses_mask = True
+
+    def forward(
+        self, x: ndarray, state: State | None = None, rng: Rng = None, mask: Mask = None
+    ) -> Forward:
+        check_input(self, x, None, sequence=True)
+        if mask is not None and not mask.all():
+            raise ValueError(f"{label(self)} cannot turn round sequences of different lengths: use "
+                             "Bidirectional, or sequences of one length")  # fmt: skip
+        return np.ascontiguousarray(x[::-1]), (), None  # (T, B, features)
+
+    def backward(
+        self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
+    ) -> Backward:
+        # y[t] = x[T - 1 - t]
+        return np.ascontiguousarray(dy[::-1]), ()

@@ -1,9 +1,10 @@
 """The recurrent layers: LSTM, GRU and SimpleRNN. The contract of a layer is in base.py.
 
-Their maths is in functional.py (LSTM) and recurrent.py (GRU, SimpleRNN). Input (T, B, D); output
-(T, B, H), or with `return_sequences=False` only the last step's (B, H). The state is a tuple of
-arrays (B, H), zero at first. A step that the mask leaves out changes neither state nor output, so
-the last output is that of each sequence's own last step. Next: ../losses.py.
+Their maths is in functional.py (LSTM) and recurrent.py (GRU, SimpleRNN), and in reset_before.py for
+the other GRU. Input (T, B, D); output (T, B, H), or with `return_sequences=False` only the last
+step's (B, H). The state is a tuple of arrays (B, H), zero at first. A step that the mask leaves out
+changes neither state nor output, so the last output is that of each sequence's own last step.
+Next: ../losses.py.
 """
 
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import DTypeLike
 from .. import backend
 from .. import recurrent as R
 from ..initializers import glorot_uniform, orthogonal
+from ..reset_before import gru_reset_before_backward, gru_reset_before_forward
 from .base import (
     Backward,
     Forward,
@@ -150,6 +152,8 @@ class GRU(Recurrent):
 
     Parameters: Wx (D, 3H), Wh (H, 3H), b (3H,) as in the LSTM, for the gates r u n; bh (3H,) zero,
     the bias of the state's part. State: h.
+    reset_after: with False, the reset gate acts before the matrix product, as in the paper, and
+    there is no bh; the equations are in `reset_before.reset_before_cell_forward`.
 
     >>> layer = GRU(4, return_sequences=True)
     >>> layer.build(3, np.random.default_rng(0), np.float64)
@@ -159,22 +163,30 @@ class GRU(Recurrent):
     ((5, 2, 4), (2, 4))
     """
 
+    config_names = ("units", "return_sequences", "reset_after")
     blocks = 3
+
+    def __init__(self, units: int, return_sequences: bool = False, reset_after: bool = True):
+        super().__init__(units, return_sequences)
+        self.reset_after = reset_after
 
     def build(self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike) -> int:
         H = super().build(input_size, rng, dtype)
-        self.params["bh"] = np.zeros(3 * H, dtype)
+        if self.reset_after:
+            self.params["bh"] = np.zeros(3 * H, dtype)
         return H
 
     def scan(
         self, x: ndarray, state: State, rng: Rng, mask: Mask = None
     ) -> tuple[ndarray, State, Any]:
-        outputs, h, cache = R.gru_forward(x, *state, **self.params, mask=mask)  # type: ignore[misc]
+        forward: Any = R.gru_forward if self.reset_after else gru_reset_before_forward
+        outputs, h, cache = forward(x, *state, **self.params, mask=mask)
         return outputs, (h,), cache
 
     def scan_backward(self, dy: ndarray, dstate: State, cache: Any, g: Grads) -> Backward:
         (dh,) = dstate
-        dx, dh0 = R.gru_backward(dy, dh, cache, g["Wx"], g["Wh"], g["b"], g["bh"])
+        backward: Any = R.gru_backward if self.reset_after else gru_reset_before_backward
+        dx, dh0 = backward(dy, dh, cache, *(g[name] for name in self.params))
         return dx, (dh0,)
 
 
