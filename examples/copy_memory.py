@@ -1,7 +1,7 @@
 """The copying task: repeat eight symbols after a long pause (Hochreiter, 1997; Arjovsky, 2016).
 
     python examples/copy_memory.py                    a silence of 20 steps
-    python examples/copy_memory.py --silence 50 --epochs 15
+    python examples/copy_memory.py --silence 50 --epochs 6
 
 The input is 8 letters, then silence, then a signal; the target is the letters, in order, after the
 signal. A net without memory can only guess: ln 8 = 2.079 nats per letter. The plot shows the cell
@@ -36,8 +36,8 @@ def main() -> None:
     )
     parser.add_argument("--silence", type=int, default=20, help="steps of silence (default 20)")
     parser.add_argument("--units", type=int, default=128)
-    parser.add_argument("--count", type=int, default=25_600, help="sequences (default 25,600)")
-    parser.add_argument("--epochs", type=int, default=10, help="passes over them (default 10)")
+    parser.add_argument("--count", type=int, default=64_000, help="sequences (default 64,000)")
+    parser.add_argument("--epochs", type=int, default=4, help="passes over them (default 4)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/copy.png"))
     args = parser.parse_args()

@@ -23,7 +23,7 @@ FOLLOWED = {  # from the text so far to a number that a unit may follow
     "a vowel": lambda s: s[-1] in "aeiou",
 }
 NAMES = ("this LSTM", "untrained LSTM", "untrained SimpleRNN")
-LETTER = '<b style="background: rgba({0[0]},{0[1]:.2f})">{1}</b>'.format
+LETTER = '<span style="background: rgba({0[0]},{0[1]:.2f})">{1}</span>'.format
 
 
 def reach(layer: tl.Layer, x: np.ndarray) -> tuple[list[float], list[float]]:
@@ -49,7 +49,7 @@ def main() -> None:
     args = parser.parse_args()
 
     saved, text = tl.load_checkpoint(args.model), args.text.read_text("utf-8")[-1500:]
-    ids = np.array([[saved.settings["letters"].index(letter)] for letter in text])  # (T, 1)
+    ids = np.array([[saved.settings["letters"].find(letter)] for letter in text])  # (T, 1)
     cache = saved.model.forward(ids)[2][1]  # the LSTM's
     values = np.concatenate([cache.gates[:, 0], np.tanh(cache.c[1:, 0])], axis=1)  # (T, 5H)
     values = (values - values.mean(axis=0)) / (values.std(axis=0) + 1e-6)  # (T, 5H)
@@ -60,7 +60,7 @@ def main() -> None:
         k = int(np.abs(follows).argmax())
         print(line := f"{name}: {PARTS[k // H]} of unit {k % H}, correlation {follows[k]:+.2f}")
         colours = [("209,73,91" if v > 0 else "0,121,140", abs(np.tanh(v))) for v in values[:, k]]
-        page += f"<h3>{line}</h3><pre>" + "".join(map(LETTER, colours, text.replace("<", " ")))
+        page += f"<h3>{line}</h3><pre>{''.join(map(LETTER, colours, text.replace('<', ' ')))}</pre>"
 
     fig, axes = plots.figure(7, 4)
     new = [tl.Sequential([kind(H)], cache.x.shape[2]).layers[0] for kind in (tl.LSTM, tl.SimpleRNN)]
