@@ -109,6 +109,7 @@ class ModelCheckpoint(Callback):
     >>> from tinylstm import Dense, OneHot, Sequential, Streams, Tokens, fit, load_checkpoint
     >>> model = Sequential([OneHot(3), Dense(3)])
     >>> data = Streams(Tokens(np.tile([0, 1, 2], 9), [0]), streams=1, steps=13)
+    >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "model.npz"
     >>> history = fit(model, data, 2, callbacks=[ModelCheckpoint(path, "loss")])
     >>> load_checkpoint(path).history == history
@@ -247,6 +248,7 @@ class CSVLogger(Callback):
     >>> from tinylstm import Dense, OneHot, Sequential, Streams, Tokens, fit
     >>> model = Sequential([OneHot(3), Dense(3)])
     >>> data = Streams(Tokens(np.tile([0, 1, 2], 9), [0]), streams=1, steps=13)
+    >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "log.csv"
     >>> history = fit(model, data, 2, callbacks=[CSVLogger(path)])
     >>> path.read_text().splitlines()[0]
