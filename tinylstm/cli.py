@@ -53,6 +53,7 @@ main.add_command(import_command)
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same network.")
 @click.option("--resume", is_flag=True, help="Go on from the network in --out, if there is one.")
+@click.option("--shards", type=click.IntRange(1), help="Parts of a batch; with mpiexec 8.")
 @click.option("--out", type=FILE, default=Path("out"), show_default=True)
 @JSON
 def train(
@@ -63,6 +64,7 @@ def train(
     epochs: int | None,
     seed: int,
     resume: bool,
+    shards: int | None,
     out: Path,
     json_path: Path | None,
 ) -> None:
@@ -71,24 +73,31 @@ def train(
     \b
     tinylstm train my_songs --preset quick
     tinylstm train my_songs --resume         go on after Ctrl-C
+    mpiexec -n 4 tinylstm train my_songs     on four processes
     """
     import tinylstm as tl
     from tinylstm import music
     from tinylstm.files import alone_with, check_writable, quoted
 
-    path, chosen = out / "model.npz", tl.PRESETS[preset]
+    path, chosen, world = out / "model.npz", tl.PRESETS[preset], tl.world()
+    first = world is None or world.rank == 0
     try:  # the steps of examples/train_ff.py
         alphabet = music.tokenizer_for(chosen, tokenizer, instruments)
-        check_writable(json_path or path)
-        with alone_with(path):  # refused now, not after an hour of parsing
-            pass
-        corpus = music.load_corpus(folder, alphabet, transpositions=chosen.transpositions)
+        if first:
+            check_writable(json_path or path)
+            with alone_with(path):  # refused now, not after an hour of parsing
+                pass
+        keys = chosen.transpositions
+        corpus = music.load_corpus(folder, alphabet, transpositions=keys, communicator=world)
         model = tl.Sequential(chosen.layers(len(corpus.tokenizer)), seed=seed)
         print(corpus.report, model.summary(), sep="\n")
-        history = music.fit_preset(chosen, model, corpus, path, epochs, seed, resume)
+        options = epochs, seed, resume, shards, world
+        history = music.fit_preset(chosen, model, corpus, path, *options)
     except KeyboardInterrupt:
         said = f"interrupted; {quoted(path)} has the best network so far, if there is one"
         raise KeyboardInterrupt(said) from None
+    if not first:
+        return
     _write_json(json_path, {"checkpoint": str(path), "history": history})
     click.echo(f"{quoted(path)}: the network. Compose: tinylstm compose {quoted(path)}")
 
