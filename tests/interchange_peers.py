@@ -29,7 +29,8 @@ class InOnnxruntime:
 
         path = Path(folder) / "net.onnx"
         tl.to_onnx(model, path)
-        self.model, self.session = model, onnxruntime.InferenceSession(str(path))
+        self.model, self.output_sizes = model, model.output_sizes
+        self.session = onnxruntime.InferenceSession(str(path))
         self.names = [output.name for output in self.session.get_outputs()]
 
     def frozen(self):
@@ -48,7 +49,7 @@ class InTorch:
     """A model as the printed module."""
 
     def __init__(self, model, folder):
-        names = {}
+        self.output_sizes, names = model.output_sizes, {}
         source = tl.to_torch(model, Path(folder) / "net.safetensors")
         with chdir(folder):
             exec(source, names)
