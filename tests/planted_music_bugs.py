@@ -21,6 +21,7 @@ class MusicBug(NamedTuple):
 M, C = "music", "music/corpus"
 MIDI, TRACK, WRITING = (f"{M}/files/{name}.py" for name in ("midi", "track", "writing"))
 EVENTS, SYMBOLS = f"{M}/tokenizers/events.py", f"{M}/tokenizers/article_symbols.py"
+FIND = f"{C}/find.py"
 CORPUS, SPLIT, CACHE, TRAINING = (
     *(f"{C}/{name}.py" for name in ("corpus", "split", "cache")),
     f"{M}/training.py",
@@ -89,7 +90,7 @@ MUSIC_BUGS = [
         "the 5-gram judged by what it has learnt", "test_music_training.py"),
     MusicBug(CORPUS, "set(self.validation_pieces or self.train_pieces)", "set(self.train_pieces)",
         "bits per note by the tokens of other pieces", "test_music_training.py"),
-    MusicBug(CORPUS, "found.st_size, found.st_mtime_ns", "found.st_size, 0",
+    MusicBug(FIND, "found.st_size, found.st_mtime_ns", "found.st_size, 0",
         "a changed file not noticed", "test_corpus.py"),
     MusicBug(CACHE, "return tried is None or tried >= limit", "return True",
         "a file given up is never tried again", "test_cache.py"),

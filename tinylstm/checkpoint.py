@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .files import FileError, opened, quoted
-from .model import Arrays, Sequential, finite_number
+from .fits import finite_number
+from .model import Arrays, Sequential
 from .resume import Progress
 
 KINDS = {"tokenizer": dict, "history": list, "settings": dict, "run": dict}  # may be missing

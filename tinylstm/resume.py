@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .files import Header, SavedArrays
+from .fits import differences, finite_number
 from .layers import State
-from .model import Arrays, Sequential, differences, finite_number
+from .model import Arrays, Sequential
 from .ranks import Alone
 
 MOST_SHARDS = 4096  # that a checkpoint may ask for

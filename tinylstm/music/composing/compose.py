@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from ...checkpoint import Checkpoint
 from ...data import Tokens
+from ...fits import finite_number
 from ...generate import Rules, Sampling, generate_columns
-from ...model import finite_number
 from ..notes import Note, Piece
 from ..tokenizers import Tokenizer, tokenizer_from_config
 from .limits import Length, rules_for

@@ -7,7 +7,6 @@ Next: ../training.py.
 
 import json
 import os
-import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,34 +23,18 @@ from ...data import Tokens
 from ...files import FileError, cache_folder, printable, quoted, replacing
 from ...ngram import bigram_nats, ngram_nats, unigram_nats
 from ...ranks import Alone, ranks_of
-from ..files import MIDI_SUFFIXES, SCORE_SUFFIXES, UnreadableFileError
-from ..files.midi import check_size
 from ..tokenizers import tokenizer_from_config
 from ..tokenizers.base import Tokenizer
 from ..tokenizers.events import EventTokenizer
 from . import cache
 from .cache import ParsedFiles
 from .duplicates import SIZE, near_duplicates
+from .find import find_files, stamp, with_digest
 from .parse import File, Parsed, parse_files, skipped
-from .report import Report
+from .report import EmptyCorpusError, Report
 from .split import split_pieces
 
 TOGETHER = 64  # files that a rank parses before it sends them to the others
-
-
-class EmptyCorpusError(Exception):
-    """A folder without a usable piece. `report` has every file and why, if there are files.
-
-    >>> try:
-    ...     load_corpus("missing")
-    ... except EmptyCorpusError as error:
-    ...     print(error)
-    missing is not a folder: name one that holds MIDI files
-    """
-
-    def __init__(self, message: str, report: Report | None = None):
-        super().__init__(message)
-        self.report = report
 
 
 @dataclass
@@ -134,14 +117,14 @@ def load_corpus(
     files = ranks.all(lambda: find_files(folder))
     settings = [os.path.abspath(folder), tokenizer.symbol_key, validation, list(transpositions)]
     cached = cache_folder() / "corpora" / cache.hashed(settings)
-    made_from = cache.hashed([cache.reader_version(), limit, [_stamp(file) for file in files]])
+    made_from = cache.hashed([cache.reader_version(), limit, [stamp(file) for file in files]])
     corpus = _open(cached, made_from)
     everywhere = not ranks.any(corpus is None)
     if corpus and everywhere:
         return corpus
     root = cache.writable(cache_folder())
     cached = root / "corpora" / cached.name
-    files = [_with_digest(file) for file in files]
+    files = [with_digest(file) for file in files]
     store = ParsedFiles(tokenizer, root)
     _parse_new(files, store, workers, limit, progress, ranks)
 
@@ -162,52 +145,6 @@ def check_limits(validation: float, workers: int | None, limit: float) -> None:
         raise ValueError(f"workers is {workers}: use at least 1 process")
     if not 0 < limit < float("inf"):
         raise ValueError(f"limit is {limit}: use a positive number of seconds for each file")
-
-
-def _stamp(file: File) -> tuple[str, int, int, bool]:
-    """What changes if the file does."""
-    try:
-        found = file.path.stat()
-    except OSError:
-        return file.name, -1, -1, False
-    return file.name, found.st_size, found.st_mtime_ns, os.access(file.path, os.R_OK)
-
-
-def _with_digest(file: File) -> File:
-    """The file with the digest of its content, or with the reason why it cannot be read."""
-    try:
-        check_size(file.path)
-        return file._replace(digest=cache.file_digest(file.path))
-    except UnreadableFileError as error:
-        return file._replace(unreadable=error.reason)
-    except OSError as error:
-        return file._replace(unreadable=f"cannot be opened ({error.strerror})")
-
-
-def find_files(folder: str | PathLike[str]) -> list[File]:
-    """The music files in a folder and below, in order of name on every system; no hidden ones.
-
-    A name that is no text keeps its bytes, as surrogates. A folder that cannot be read is in the
-    list too. Raises EmptyCorpusError if the list is empty.
-    """
-    root, suffixes = Path(folder), (*MIDI_SUFFIXES, *SCORE_SUFFIXES)
-    if not root.is_dir():
-        raise EmptyCorpusError(f"{quoted(root)} is not a folder: name one that holds MIDI files")
-    files = []
-
-    def note(error: OSError) -> None:
-        path = Path(error.filename)
-        files.append(File(f"{path.relative_to(root).as_posix()}/", path))
-
-    for base, folders, names in os.walk(root, onerror=note):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for path in (Path(base, name) for name in names if not name.startswith(".")):
-            if path.suffix.lower() in suffixes:
-                name = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
-                files.append(File(name, path))
-    if not files:
-        raise EmptyCorpusError(f"no music in {quoted(root)}: want {' '.join(suffixes)}")
-    return sorted(files)
 
 
 def _parse_new(

@@ -110,3 +110,19 @@ class Report:
 
 def _printable(lines: list[str]) -> str:
     return "\n".join(printable(line) for line in lines)
+
+
+class EmptyCorpusError(Exception):
+    """A folder without a usable piece. `report` has every file and why, if there are files.
+
+    >>> from tinylstm.music import load_corpus
+    >>> try:
+    ...     load_corpus("missing")
+    ... except EmptyCorpusError as error:
+    ...     print(error)
+    missing is not a folder: name one that holds MIDI files
+    """
+
+    def __init__(self, message: str, report: Report | None = None):
+        super().__init__(message)
+        self.report = report
