@@ -7,6 +7,7 @@ import { Net } from "../tinylstm/page/net.js";
 import { Random } from "../tinylstm/page/random.js";
 import { GrammarRules } from "../tinylstm/page/rules.js";
 import { choose, Cycles, masked, probabilities } from "../tinylstm/page/sampler.js";
+import { statistics } from "../tinylstm/page/statistics.js";
 import { unpack } from "../tinylstm/page/unpack.js";
 
 const job = JSON.parse(readFileSync(0, "utf8"));
@@ -64,6 +65,35 @@ const JOBS = {
       return ids;
     });
   },
+  /** What may come next at every step of a piece. */
+  allowed({ data, ids, length, tempo, metre }) {
+    const grammar = new Grammar({ ...data.alphabet, next: unpack(data.tables).next });
+    const rules = new GrammarRules(grammar, length, tempo, metre);
+    rules.begin(ids.slice(0, 1));
+    return ids.slice(1).map((token) => {
+      const may = Array.from(rules.allowed()).flatMap((one, v) => one ? [v] : []);
+      rules.accept(token);
+      return may;
+    });
+  },
+  /** A piece; the same, reopened; another after a cut; the first once more. */
+  versions({ data, seed, other, at }) {
+    const { grammar, net } = parts(data), composer = new Composer(net, grammar);
+    const fixed = (ids) => ({ ids, seed: null, settings: null, length: null, count: null });
+    const part = (from, count) => ({ ids: [], seed: from, settings: data.settings, count,
+      length: { amount: 1000, unit: "notes" } });
+    const run = (list) => {
+      composer.open({ parts: list, tempo: 120, metre: [4, 4] });
+      while (composer.work());
+      return [...composer.ids];
+    };
+    const first = run([fixed([0]), part(seed, null)]);
+    const again = run([fixed([0]), part(seed, null)]);
+    const changed = run([fixed(first.slice(0, at)), part(other, null)]);
+    return [first, again, changed, run([fixed([0]), part(seed, null)])];
+  },
+  statistics: ({ notes, ids }) =>
+    statistics(notes, ids, [[0, 2, 4, 5, 7, 9, 11], [0, 2, 3, 5, 7, 8, 10]], 8),
   probabilities: ({ logits, sampling }) =>
     Array.from(probabilities(logits.map((v) => v ?? -Infinity), sampling)),
   random: ({ seed, count }) => {
@@ -83,7 +113,7 @@ const JOBS = {
     return { notes: decoder.notes, places: decoder.places };
   },
   encode: ({ data, notes }) => encode(notes, data.alphabet),
-  /** Tokens per second of composing, without the grammar's checks afterwards. */
+  /** Tokens per second that the net reads. */
   speed({ data, tokens }) {
     const { net } = parts(data);
     let states = net.initialStates(), logits;

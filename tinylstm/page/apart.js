@@ -99,8 +99,7 @@ function showCuts() {
   $("cuts").replaceChildren(...apart.cuts.map((c) => {
     const what = c.gate ? `${GATES[c.gate]} gate` : "all gates";
     const who = c.unit === null ? `all units of ${c.layer}` : `${c.layer}, unit ${c.unit}`;
-    const button = make("button", { type: "button", textContent: `${who}: ${what} off ✕` });
-    button.setAttribute("aria-label", `Switch on again: ${who}, ${what}`);
+    const button = make("button", { type: "button", textContent: `Switch on: ${who}, ${what}` });
     button.addEventListener("click", () => {
       apart.cuts = apart.cuts.filter((other) => other !== c);
       showCuts();

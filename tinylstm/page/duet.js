@@ -15,7 +15,7 @@ import { keyDown, keyUp, prepareSound } from "./sound.js";
 /** @import { Note } from "./types" */
 
 const THINK = 0.25;  // seconds of silence after which the net begins to think
-const CATCH = 0.06;  // seconds that the audio clock needs to start in time
+const CATCH = 0.12;  // seconds that the audio clock needs to start in time
 
 export const duet = {
   presses: /** @type {Press[]} */ ([]),
@@ -100,7 +100,7 @@ function listen() {
   const quiet = duet.held.size ? 0 : now - Math.max(...presses.map((p) => p.off));
   if (quiet > THINK && !duet.answer && duet.base) think(duet.base);
   const over = now - quiet + Number($("patience").value);
-  if (duet.answer && duet.piece && now > over - 0.1) speak(duet.piece, duet.answer, over);
+  if (duet.answer && duet.piece && now > over - 0.3) speak(duet.piece, duet.answer, over);
 }
 
 /** Understand the phrase, and let the net go on from it. @param {Piece} base */

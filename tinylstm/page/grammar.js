@@ -11,6 +11,7 @@ export class Grammar {
   constructor(alphabet) {
     this.alphabet = alphabet;
     this.size = alphabet.kinds.length;  // V
+    this.rows = /** @type {Map<number, Uint8Array>} */ (new Map());
   }
 
   /** @param {number} state @param {number} token */
@@ -20,8 +21,13 @@ export class Grammar {
 
   /** Which tokens may come next, (V,) of 0 and 1. @param {number} state */
   allowed(state) {
-    const { next } = this.alphabet, first = state * this.size;
-    return Uint8Array.from({ length: this.size }, (_, v) => next[first + v] >= 0 ? 1 : 0);
+    let row = this.rows.get(state);
+    if (!row) {
+      const first = state * this.size, after = this.alphabet.next.slice(first, first + this.size);
+      row = Uint8Array.from(after, (next) => next >= 0 ? 1 : 0);
+      this.rows.set(state, row);
+    }
+    return row.slice();
   }
 
   /** The state after tokens. Throws an error for one that may not stand where it does.

@@ -59,6 +59,8 @@ export function notesOf(presses, bpm, begin) {
 export function keyOf(notes, net) {
   const weight = /** @type {number[]} */ (Array(12).fill(0));
   for (const [, duration, pitch] of notes) weight[pitch % 12] += Math.min(duration, 2);
+  weight[notes[0][2] % 12] += 1;  // phrases like to begin and to end on the key's own notes
+  weight[notes[notes.length - 1][2] % 12] += 1;
   let best = { name: "", pitches: /** @type {number[]} */ ([]), fit: -Infinity };
   for (const mode of /** @type {("major" | "minor")[]} */ (["major", "minor"])) {
     for (let root = 0; root < 12; root++) {

@@ -1,6 +1,6 @@
 /* The page: brings its parts together. `data` comes from data.py, the net from net.py. */
 
-import { answered, apart, chooseUnit, drawCells, follow, openApart, refreshTrace,
+import { answered, apart, chooseUnit, drawCells, follow, look, openApart, refreshTrace,
 } from "./apart.js";
 import { $, later, make, say } from "./dom.js";
 import { duet, yourTurn } from "./duet.js";
@@ -80,7 +80,9 @@ function refresh() {
   for (const id of ["undo", "keep"]) $(id).disabled = !session.draft;
   $("undo").disabled = !session.history.length;
   if (piece.draft && piece !== duet.piece) {
-    say(piece.composing ? "Composing …" : `${piece.label}: ${piece.notes.length} notes.`);
+    const about = piece.about && `, ${piece.about}`;
+    say(piece.composing ? "Composing …"
+      : `${piece.label}${about}: ${piece.notes.length} notes.`);
   }
   if (piece.draft) later(drawDraft, 250);
   drawRoll();
@@ -262,5 +264,5 @@ function redraw() {
 start();
 window.tinylstm = {  // for tests and for the console
   data, player, session, sound, duet, apart, position, go, play, pause, choose, prepareSound, voice,
-  scale, settings, midiOf,
+  scale, settings, midiOf, look,
 };

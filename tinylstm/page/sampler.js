@@ -6,8 +6,8 @@
 /** The distribution that a token is drawn from, (V,). A logit of -Infinity forbids a token.
  * @param {ArrayLike<number>} logits @param {Sampling} sampling @returns {Float64Array} */
 export function probabilities(logits, { temperature, topK, topP, minP }) {
-  const most = Math.max(...Array.from(logits));
-  const z = Float64Array.from(logits, (logit) => (logit - most) / (temperature || 1e-9));  // (V,)
+  const all = new Float64Array(logits), most = all.reduce((a, b) => Math.max(a, b), -Infinity);
+  const z = all.map((logit) => (logit - most) / (temperature || 1e-9));  // (V,)
   if (topK > 0 && topK < z.length) {
     const least = z.toSorted()[z.length - topK];
     z.forEach((value, v) => { if (value < least) z[v] = -Infinity; });

@@ -1,7 +1,7 @@
 /* The pieces on the page, and the net that makes new ones. One piece is the draft: it is composed,
    changed, taken back; what is kept joins the others. */
 
-import { $, later, say } from "./dom.js";
+import { $, say } from "./dom.js";
 import { draftOf, finished, given, Piece } from "./piece.js";
 import { find, go, pause, play, player, position } from "./player.js";
 
@@ -132,10 +132,12 @@ export function goOn(from, seed, length) {
 /** Something was switched: rewrite what has not been heard, if this is a draft that plays. */
 export function rewrite() {
   const { piece } = player;
-  const last = piece?.parts.at(-1);
-  if (!piece?.draft || !player.playing || !last || last.seed === null) return;
-  const { seed, length } = last;
-  later(() => goOn(position() + 0.5, seed ?? 0, length ?? { amount: 64, unit: "notes" }), 60);
+  if (!piece?.draft || !player.playing || piece.parts.at(-1)?.seed === null) return;
+  setTimeout(() => {
+    const last = piece.parts.at(-1);
+    if (player.piece !== piece || !last?.length) return;
+    goOn(position() + 0.5, last.seed ?? 0, last.length);
+  }, 60);
 }
 
 export function undo() {

@@ -92,9 +92,10 @@ export function openLink() {
     const parts = recipe.parts.map(checkedPart);
     const tempo = number(recipe.tempo, 20, 400), metre = [0, 1].map((k) =>
       number(recipe.metre[k], 1, 64));
-    setDraft(draftOf(parts, alphabet, String(recipe.label).slice(0, 80), { tempo, metre }));
-    say(recipe.net === net.digest ? "The piece of this link is being composed again."
-      : "This link was made with another net: the same seed will give other music.");
+    const piece = draftOf(parts, alphabet, String(recipe.label).slice(0, 80), { tempo, metre });
+    piece.about = recipe.net === net.digest ? "composed again from its link"
+      : "composed from the link of another net, so it differs";
+    setDraft(piece);
   } catch (error) {
     say(`The link cannot be read: ${/** @type {Error} */ (error).message}`);
   }
