@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -86,21 +87,31 @@ def page(tmp_path_factory):
     return write_page(folder / "page.html", takes, CHECKPOINT, judge, judgements), takes
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if not (BROWSER and DRIVER):
-        pytest.skip("no Chromium with its driver: the page is not tried in a browser")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium to drive Chromium")
+@contextmanager
+def driver(folder):
+    """Chromium, headless, with its profile in a folder."""
+    from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
+    for flag in [*FLAGS, f"--user-data-dir={folder}/chromium"]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
+    chromium = webdriver.Chrome(options=options, service=Service(DRIVER))
+    try:
+        yield chromium
+    finally:
+        chromium.quit()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if not (BROWSER and DRIVER):
+        pytest.skip("no Chromium with its driver: the page is not tried in a browser")
+    pytest.importorskip("selenium.webdriver", reason="no selenium to drive Chromium")
+    with driver(tmp_path_factory.mktemp("browser")) as chromium:
+        yield chromium
 
 
 def check_log(driver):

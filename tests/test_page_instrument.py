@@ -218,9 +218,9 @@ def test_it_answers_a_phrase_in_time_and_in_its_key(played):
 
 
 def test_playing_interrupts_the_answer_and_a_phrase_that_goes_on_is_one_phrase(played):
-    put(played, "patience", "0.6")
+    put(played, "patience", "2.5")
     play_phrase(played, "adg")
-    time.sleep(0.42)  # the net has begun to think, and is not asked to speak yet
+    until(lambda: played.execute_script("return tinylstm.duet.answer"))  # the net has thought
     play_phrase(played, "gda")
     (log,) = answers(played, 1)
     assert [note[2] for note in log["phrase"]] == [60, 64, 67, 67, 64, 60]

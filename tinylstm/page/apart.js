@@ -122,7 +122,7 @@ export function look(place) {
 /** Follow the music: the pitch of the note that sounds. */
 export function follow() {
   const place = player.piece?.placeAt(position()) ?? 0;
-  if (place && (place !== apart.place || !apart.seen)) later(lookNow, 40);
+  if (place && (place !== apart.place || !apart.seen)) later(lookNow, 60);
 }
 
 const lookNow = () => look(player.piece?.placeAt(position()) ?? 0);
@@ -180,6 +180,7 @@ function showExpected() {
   const written = piece.ids[seen.place], p = /** @type {Float64Array} */ (seen.p);
   const order = Array.from(p.keys()).sort((a, b) => p[b] - p[a]).slice(0, SHOWN);
   if (written !== undefined && !order.includes(written)) order[SHOWN - 1] = written;
+  $("expected").classList.toggle("cut", Boolean(seen.intact));
   $("expected").replaceChildren(...order.map((token) => {
     const bar = make("span", { className: "bar" });
     bar.style.setProperty("--share", `${p[token]}`);

@@ -3,9 +3,16 @@
 /** @param {string} id @returns {any} the element; any, for it may be an input, a canvas, ... */
 export const $ = (id) => document.getElementById(id);
 
+const colours = /** @type {Map<string, string>} */ (new Map());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => colours.clear());
+
 /** @param {string} name of a colour in page.css */
 export function css(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  if (!colours.has(name)) {
+    const style = getComputedStyle(document.documentElement);
+    colours.set(name, style.getPropertyValue(name).trim());
+  }
+  return colours.get(name) ?? "";
 }
 
 /** @param {string} tag @param {Record<string, any>} properties @param {(Node | string)[]} children

@@ -15,7 +15,7 @@ import { keyDown, keyUp, prepareSound } from "./sound.js";
 /** @import { Note } from "./types" */
 
 const THINK = 0.25;  // seconds of silence after which the net begins to think
-const CATCH = 0.12;  // seconds that the audio clock needs to start in time
+const CATCH = 0.1;  // seconds that the audio clock needs to start in time
 
 export const duet = {
   presses: /** @type {Press[]} */ ([]),
@@ -100,7 +100,7 @@ function listen() {
   const quiet = duet.held.size ? 0 : now - Math.max(...presses.map((p) => p.off));
   if (quiet > THINK && !duet.answer && duet.base) think(duet.base);
   const over = now - quiet + Number($("patience").value);
-  if (duet.answer && duet.piece && now > over - 0.3) speak(duet.piece, duet.answer, over);
+  if (duet.answer && duet.piece && now > over - 1.5 * CATCH) speak(duet.piece, duet.answer, over);
 }
 
 /** Understand the phrase, and let the net go on from it. @param {Piece} base */
@@ -145,6 +145,7 @@ async function speak(piece, answer, over) {
   [duet.presses, duet.answer, duet.timer] = [[], null, 0];
   say(`In ${answer.key}, at ${answer.bpm} beats per minute.`);
   await play(start - lead + Tone.immediate() - clock());
+  player.next = answer.first;  // not the phrase's last note, if the answer begins with it
 }
 
 /** @param {string} text */

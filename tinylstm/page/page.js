@@ -250,6 +250,7 @@ function start() {
   showPieces();
   choose(session.pieces[0]);
   redraw();
+  if (session.net) say("Play a take, compose something new, or play a phrase on the keys below.");
   openLink();
 }
 

@@ -23,12 +23,17 @@ export class Piece {
     this.skipped = Math.max((this.decoder?.notes.length ?? 0) - take.notes.length, 0);
     this.later = this.skipped ? this.decoder?.notes[this.skipped][0] ?? 0 : 0;
     this.given = take.primed;
+    this.ending = { notes: 0, end: 0.5 };  // the end of the first notes
+  }
+
+  /** @returns {Note[]} */
+  get composed() {
+    return this.draft && this.decoder ? this.decoder.notes : this.take.notes;
   }
 
   /** @returns {Note[]} in order of onset */
   get notes() {
-    const made = this.draft && this.decoder ? this.decoder.notes : this.take.notes;
-    return this.playedNow.length ? [...made, ...this.playedNow] : made;
+    return this.playedNow.length ? [...this.composed, ...this.playedNow] : this.composed;
   }
 
   get ids() {
@@ -37,7 +42,14 @@ export class Piece {
 
   /** The quarter note at which the last note ends. */
   get end() {
-    return this.notes.reduce((end, note) => Math.max(end, note[0] + note[1]), 0.5);
+    const { composed: notes, ending } = this;
+    for (; ending.notes < notes.length - 1; ending.notes++) {  // the last note may still grow
+      const [onset, duration] = notes[ending.notes];
+      ending.end = Math.max(ending.end, onset + duration);
+    }
+    const last = notes[notes.length - 1] ?? [0, 0];
+    return Math.max(ending.end, last[0] + last[1],
+      ...this.playedNow.map(([onset, duration]) => onset + duration));
   }
 
   get bar() {

@@ -10,6 +10,8 @@ const ROLL = 260, INSIDE = 190, BLACK = [1, 3, 6, 8, 10];
 const view = {
   trace: /** @type {Trace | null} */ (null),  // of the chosen unit
   name: "",
+  traced: "",  // what the trace was last drawn for
+  drawn: "",  // what the roll was last drawn for
 };
 /** @typedef {{ onset: number[], c: number[], gates: number[][] }} Trace gates: i f g o, or r u n */
 
@@ -67,6 +69,7 @@ function drawLines(pen, piece, { from, x, width, row, low, high }) {
   }
 }
 
+/** Draw what is in view. It is called when that has changed, not for every frame. */
 export function drawRoll() {
   const { piece } = player;
   if (!piece) return;
@@ -76,13 +79,14 @@ export function drawRoll() {
   drawNotes(pen, piece, { from, x, width, height: ROLL, lines: true });
   const label = `Piano roll of ${piece.label}: ${piece.notes.length} notes`;
   if ($("roll").getAttribute("aria-label") !== label) $("roll").setAttribute("aria-label", label);
+  view.drawn = `${$("scroller").scrollLeft} ${player.playing ? sounding() : ""}`;
   drawTrace(from, x, width);
 }
 
 /** What a unit did: the cell above, its gates below. @param {Trace | null} trace
  * @param {string} name */
 export function showTrace(trace, name) {
-  [view.trace, view.name] = [trace, name];
+  [view.trace, view.name, view.traced] = [trace, name, ""];
   $("inside").hidden = !trace;
   drawRoll();
 }
@@ -90,7 +94,9 @@ export function showTrace(trace, name) {
 /** @param {number} from @param {number} x @param {number} width */
 function drawTrace(from, x, width) {
   const { trace, name } = view;
-  if (!trace) return;
+  const drawn = `${from} ${x} ${width} ${css("--ink")}`;
+  if (!trace || view.traced === drawn) return;
+  view.traced = drawn;
   const pen = prepare($("inside"), width, INSIDE), top = INSIDE * 0.55;
   const most = Math.max(1, ...trace.c.map(Math.abs)), to = from + width / x;
   const first = Math.max(trace.onset.findIndex((onset) => onset >= from) - 1, 0);
@@ -134,5 +140,16 @@ export function showCursor() {
       scroller.scrollLeft = x - clientWidth * 0.1;
     }
   }
-  if (player.playing || player.piece?.composing) drawRoll();
+  const lit = player.playing ? sounding() : "";
+  if (view.drawn !== `${scroller.scrollLeft} ${lit}`) drawRoll();
+}
+
+/** The notes that sound now, as text. */
+function sounding() {
+  const now = position(), notes = player.piece?.notes ?? [];
+  let text = "";
+  for (let n = 0; n < notes.length && notes[n][0] <= now; n++) {
+    if (now < notes[n][0] + notes[n][1]) text += `${n} `;
+  }
+  return text;
 }

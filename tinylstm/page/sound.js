@@ -34,7 +34,9 @@ export async function prepareSound() {
   if (sound.ready) return;
   Tone.getContext().lookAhead = 0.05;
   sound.meter = new Tone.Meter();
-  sound.out = new Tone.Gain(0.9).connect(new Tone.Limiter(-3).toDestination());
+  const room = new Tone.Reverb({ decay: 1.6, wet: 0.16 });  // a small room, made of noise
+  room.connect(new Tone.Limiter(-3).toDestination());
+  sound.out = new Tone.Gain(0.9).connect(room);
   sound.out.connect(sound.meter);
   sound.ready = true;
   setVolume();

@@ -12,6 +12,8 @@ import { unpack } from "./unpack.js";
 const SLICE = 12;  // milliseconds of work, then messages are read
 const room = /** @type {any} */ (self);  // DedicatedWorkerGlobalScope
 let composer = /** @type {Composer | null} */ (null);
+let traced = "";  // which trace was sent last
+let watched = /** @type {{ layer: number, unit: number } | null} */ (null);
 let question = /** @type {Question | null} */ (null);
 let version = 0, until = Infinity, sent = 0, busy = false;
 const wake = new MessageChannel();
@@ -44,11 +46,11 @@ const ANSWERS = {
     question = message;
   },
 
-  /** @param {{ layer: number, unit: number }} message */
+  /** A unit is watched: its trace is sent now, and whenever there is nothing left to read.
+   * @param {{ layer: number, unit: number }} message */
   trace({ layer, unit }) {
-    if (composer) {
-      room.postMessage({ type: "traced", version, layer, unit, ...composer.trace(layer, unit) });
-    }
+    watched = { layer, unit };
+    if (composer) sendTrace(composer);
   },
 };
 
@@ -67,7 +69,8 @@ function work() {
   }
   if (sent >= 0 && (composer.ids.length > sent || !composer.part)) report(composer);
   if (question && question.place <= composer.read) answer(composer, question);
-  if (more) {
+  if (!more) sendTrace(composer);
+  else {
     busy = true;
     wake.port2.postMessage(null);
   }
@@ -78,6 +81,15 @@ function report(made) {
   const done = !made.part;
   room.postMessage({ type: "tokens", version, ids: made.ids.slice(sent), done });
   sent = done ? -1 : made.ids.length;
+}
+
+/** @param {Composer} made */
+function sendTrace(made) {
+  if (!watched) return;
+  const { layer, unit } = watched, now = `${version} ${made.read} ${layer} ${unit}`;
+  if (now === traced) return;  // it is what was sent
+  traced = now;
+  room.postMessage({ type: "traced", version, layer, unit, ...made.trace(layer, unit) });
 }
 
 /** @param {Composer} made @param {Question} asked */
