@@ -105,7 +105,7 @@ def test_what_is_not_ours_is_what_is_recorded():
 def test_the_scripts_pass_the_linter_and_the_type_checker(tool):
     command = PAGE / "node_modules" / ".bin" / tool
     if not (shutil.which("node") and command.exists()):
-        pytest.skip(f"no {tool}: npm ci --prefix tinylstm/page installs it")
+        pytest.skip(f"no {tool}: npm install --prefix tinylstm/page installs it")
     how = {"eslint": ["."], "tsc": ["-p", "."]}[tool]
     done = subprocess.run([command, *how], cwd=PAGE, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -3,7 +3,7 @@
 and can be taken apart and put together again.
 
 Skipped by name without Chromium, its driver and selenium; axe-core comes from npm
-(``npm ci --prefix tinylstm/page``). ``TINYLSTM_SCREENSHOTS=docs`` keeps what the tests see,
+(``npm install --prefix tinylstm/page``). ``TINYLSTM_SCREENSHOTS=docs`` keeps what the tests see,
 ``TINYLSTM_PAGE=page.html`` shows another page in them.
 """
 
@@ -334,7 +334,7 @@ def test_the_figures_follow_the_piece(played):
 def test_axe_finds_nothing(opened, theme):
     axe = PAGE / "node_modules" / "axe-core" / "axe.min.js"
     if not axe.exists():
-        pytest.skip("no axe-core: npm ci --prefix tinylstm/page installs it")
+        pytest.skip("no axe-core: npm install --prefix tinylstm/page installs it")
     opened.execute_cdp_cmd(
         "Emulation.setEmulatedMedia",
         {"features": [{"name": "prefers-color-scheme", "value": theme}]},

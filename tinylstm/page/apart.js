@@ -180,11 +180,12 @@ function showExpected() {
   const written = piece.ids[seen.place], p = /** @type {Float64Array} */ (seen.p);
   const order = Array.from(p.keys()).sort((a, b) => p[b] - p[a]).slice(0, SHOWN);
   if (written !== undefined && !order.includes(written)) order[SHOWN - 1] = written;
+  const widest = Math.max(...order.map((token) => Math.max(p[token], seen.intact?.[token] ?? 0)));
   $("expected").classList.toggle("cut", Boolean(seen.intact));
   $("expected").replaceChildren(...order.map((token) => {
     const bar = make("span", { className: "bar" });
-    bar.style.setProperty("--share", `${p[token]}`);
-    if (seen.intact) bar.style.setProperty("--intact", `${seen.intact[token]}`);
+    bar.style.setProperty("--share", `${p[token] / widest}`);
+    if (seen.intact) bar.style.setProperty("--intact", `${seen.intact[token] / widest}`);
     const row = make("li", { className: token === written ? "written" : "" },
       make("span", { className: "name", textContent: alphabet.said[token] }), bar,
       make("span", { className: "share", textContent: `${(100 * p[token]).toFixed(1)} %` }));
