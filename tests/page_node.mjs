@@ -30,10 +30,10 @@ function compose({ data, primer, seed, settings, length, tempo = 120, metre = [4
 
 const JOBS = {
   logits({ data, ids, cuts = [] }) {
-    const { grammar, net } = parts(data), masks = new Composer(net, grammar).masks(cuts);
+    const { grammar, net } = parts(data), keeps = new Composer(net, grammar).keeps(cuts);
     let states = net.initialStates(), logits;
     return ids.map((id) => {
-      ({ logits, states } = net.step(id, states, masks));
+      ({ logits, states } = net.step(id, states, keeps));
       return Array.from(logits);
     });
   },
@@ -48,6 +48,8 @@ const JOBS = {
     return made;
   },
   compose,
+  /** Pieces of the net, one for each seed, checked as in `compose`. */
+  pieces: ({ seeds, ...job }) => seeds.map((seed) => compose({ ...job, seed })),
   /** Pieces by random logits: what the rules alone let through. */
   rules({ data, seed, pieces, length, tempo, metre, loud }) {
     const grammar = new Grammar({ ...data.alphabet, next: unpack(data.tables).next });

@@ -103,7 +103,7 @@ def test_a_gate_that_is_off_is_a_gate_at_zero(gate):
 def test_a_seed_gives_pythons_piece(length, sampling):
     """Token by token, with float32 weights, for two tokenizers and a primer."""
     for checkpoint, primer in ((SMALL, None), (CHECKPOINT, Piece("p", (Note(0.5, 1, 60),)))):
-        for seed in (0, 7, 2**40 + 1):
+        for seed in (0, 2**40 + 1):
             take = compose_takes(checkpoint, [seed], length, sampling, primer)[0]
             first = take.ids[: take.primed].tolist()
             parsed = Length.parse(length)
@@ -117,11 +117,13 @@ def test_a_seed_gives_pythons_piece(length, sampling):
 
 @pytest.mark.parametrize("tokenizer", [PIANO, EventTokenizer(4, 3, "all")])
 def test_the_grammar_is_never_broken(tokenizer):
-    """100 pieces of random logits: each is decoded by Python, which refuses a wrong token."""
+    """100 pieces of random logits: each is decoded by Python, which refuses a wrong token.
+
+    benchmarks/page.py does it with a trained net, and 500 notes a piece.
+    """
     data = net_data(a_checkpoint(tokenizer), "float32")
     data["settings"]["temperature"] = 1
-    notes = 500 if tokenizer is PIANO else 100
-    for length, unit, pieces in ((notes, "notes", 60), (12, "bars", 40)):
+    for length, unit, pieces in ((60, "notes", 60), (12, "bars", 40)):
         found = node("rules", data=data, seed=1, pieces=pieces, tempo=120, metre=[3, 4], loud=9,
                      length={"amount": length, "unit": unit})  # fmt: skip
         for ids in found:

@@ -10,7 +10,7 @@ import { choose, Cycles, masked, probabilities } from "./sampler.js";
 
 /** @import { Grammar } from "./grammar" */
 /** @import { Net } from "./net" */
-/** @import { Cut, Length, Mask, Memory, Part, Plan, Settings } from "./types" */
+/** @import { Cut, Length, Keep, Memory, Part, Plan, Settings } from "./types" */
 
 const KEPT = 2048;  // states of so many last tokens are kept, and of the earlier ones every 64th
 const FREE = /** @type {Length} */ ({ amount: 0, unit: "free" });
@@ -84,8 +84,8 @@ export class Composer {
 
   /** Read the next token of the piece. */
   readOne() {
-    const t = this.read, masks = this.masks(JSON.parse(this.cutAt[t]));
-    const { logits, states } = this.net.step(this.ids[t], this.states[t], masks);
+    const t = this.read, keeps = this.keeps(JSON.parse(this.cutAt[t]));
+    const { logits, states } = this.net.step(this.ids[t], this.states[t], keeps);
     this.logits = logits;
     this.states[t + 1] = states;
     this.read = t + 1;
@@ -148,20 +148,20 @@ export class Composer {
   }
 
   /** For each layer what its gates are multiplied by, (4H,); null where all are open.
-   * @param {Cut[]} cuts @returns {Mask[]} */
-  masks(cuts) {
+   * @param {Cut[]} cuts @returns {Keep[]} */
+  keeps(cuts) {
     if (!cuts.length) return [];
     return this.net.layers.map((layer) => {
       const own = cuts.filter((cut) => cut.layer === layer.name);
       if (!own.length) return null;
-      const H = layer.units, mask = new Float32Array(4 * H).fill(1);
+      const H = layer.units, keep = new Float32Array(4 * H).fill(1);
       for (const { gate, unit } of own) {
         for (const k of gate ? ["ifgo".indexOf(gate)] : [0, 1, 2, 3]) {
-          if (unit === null) mask.fill(0, k * H, (k + 1) * H);
-          else mask[k * H + unit] = 0;
+          if (unit === null) keep.fill(0, k * H, (k + 1) * H);
+          else keep[k * H + unit] = 0;
         }
       }
-      return mask;
+      return keep;
     });
   }
 
@@ -173,7 +173,7 @@ export class Composer {
     let states = this.states[from], logits = this.logits;
     for (let t = from; t < place; t++) {
       const cuts = t === place - 1 ? settings.cuts : JSON.parse(this.cutAt[t]);
-      ({ logits, states } = this.net.step(this.ids[t], states, this.masks(cuts)));
+      ({ logits, states } = this.net.step(this.ids[t], states, this.keeps(cuts)));
     }
     const { tempo, metre } = this.plan;
     const rules = new GrammarRules(this.grammar, FREE, tempo, metre);

@@ -5,7 +5,7 @@
    Wh (H, 4H), b (4H,), row after row. Sums are made in float64, states are kept in float32. net.py
    writes the layers and the weights. Next: sampler.js. */
 
-/** @import { Arrays, Layer, Mask, Memory } from "./types" */
+/** @import { Arrays, Layer, Keep, Memory } from "./types" */
 
 /** @param {number} x */
 export function sigmoid(x) {
@@ -47,16 +47,16 @@ export function input_part(x, Wx, b) {
   return zx;
 }
 
-/** One step of the LSTM. mask (4H,) multiplies the gates: 1 leaves a gate as it is, 0 shuts it.
- * @param {Float64Array} zx @param {Memory} before @param {Float32Array} Wh @param {Mask} mask
+/** One step of the LSTM. keep (4H,) multiplies the gates: 1 leaves a gate as it is, 0 shuts it.
+ * @param {Float64Array} zx @param {Memory} before @param {Float32Array} Wh @param {Keep} keep
  * @returns {Memory} h (H,), c (H,) and the gates (4H,) */
-export function lstm_cell_forward(zx, before, Wh, mask) {
+export function lstm_cell_forward(zx, before, Wh, keep) {
   const H = before.h.length, z = zx.slice();
   const h = new Float32Array(H), c = new Float32Array(H), gates = new Float32Array(4 * H);
   add_product(z, before.h, Wh);  // z = x Wx + h_prev Wh + b
   for (let n = 0; n < 4 * H; n++) {
     const gate = n >= 2 * H && n < 3 * H ? Math.tanh(z[n]) : sigmoid(z[n]);
-    gates[n] = mask ? mask[n] * gate : gate;
+    gates[n] = keep ? keep[n] * gate : gate;
   }
   for (let u = 0; u < H; u++) {
     const [i, f, g, o] = [gates[u], gates[H + u], gates[2 * H + u], gates[3 * H + u]];
@@ -115,10 +115,10 @@ export class Net {
         : null);
   }
 
-  /** Read a token. `states` stay as they are. masks: one for each layer whose gates are shut.
-   * @param {number} id @param {(Memory | null)[]} states @param {Mask[]} masks
+  /** Read a token. `states` stay as they are. keeps: one for each layer whose gates are shut.
+   * @param {number} id @param {(Memory | null)[]} states @param {Keep[]} keeps
    * @returns {{ logits: Float32Array, states: (Memory | null)[] }} */
-  step(id, states, masks = []) {
+  step(id, states, keeps = []) {
     let x = /** @type {Float32Array} */ (new Float32Array(0));
     const after = this.layers.map((layer, k) => {
       const { type, name, units: V } = layer, before = states[k];
@@ -134,7 +134,7 @@ export class Net {
       if (!before) return null;
       const zx = k === 1 && this.ofToken.get(id) || input_part(x, w("Wx"), w("b"));
       if (k === 1) this.ofToken.set(id, zx);  // the first layer's zx depends on the token alone
-      const memory = type === "LSTM" ? lstm_cell_forward(zx, before, w("Wh"), masks[k] ?? null)
+      const memory = type === "LSTM" ? lstm_cell_forward(zx, before, w("Wh"), keeps[k] ?? null)
         : type === "GRU" ? gru_cell_forward(zx, before, w("Wh"), w("bh"))
           : simple_rnn_cell_forward(zx, before, w("Wh"));
       x = memory.h;

@@ -28,7 +28,7 @@ export interface Instrument {
 
 // The net
 export interface Memory { h: Float32Array; c: Float32Array; gates: Float32Array }
-export type Mask = Float32Array | null;
+export type Keep = Float32Array | null;
 
 // Composing
 export interface Sampling {
