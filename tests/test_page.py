@@ -267,6 +267,15 @@ def test_a_downloaded_midi_file_has_the_notes_of_the_take(opened, page, tmp_path
         assert back.time_signature == take.time_signature
 
 
+def test_without_javascript_it_says_what_it_needs(browser, page):
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.get(page[0].as_uri())
+        assert "needs JavaScript" in browser.find_element("tag name", "header").text
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
 def test_names_with_markup_stay_text(browser, tmp_path):
     """A baseline, a layer, a source and a take whose names are scripts: none runs, none loads."""
     import tinylstm as tl

@@ -254,6 +254,22 @@ def test_keys_can_be_played_by_touch_and_by_keyboard_alone(played):
     )  # it was told not to answer
 
 
+def test_a_midi_keyboard_plays(played):
+    """With a keyboard that the browser would give: notes on, off, and on with velocity 0."""
+    played.execute_script("""
+        window.input = { name: "Keys" };
+        navigator.requestMIDIAccess = async () => ({ inputs: new Map([["one", window.input]]) });
+        document.getElementById("midi-in").click();""")
+    until(lambda: "Connected: Keys" in played.find_element("id", "status").text)
+    for message, want in (((0x91, 61, 100), [61]), ((0x91, 70, 40), [61, 70]),
+                          ((0x81, 61, 0), [70]), ((0x91, 70, 0), [])):  # fmt: skip
+        held = played.execute_script(
+            "window.input.onmidimessage({ data: arguments[0], timeStamp: performance.now() });"
+            "return [...tinylstm.duet.held.keys()]", message
+        )  # fmt: skip
+        assert held == want
+
+
 SEEN = """const { seen } = tinylstm.apart;
     return seen && [seen.place, [...seen.p], [...seen.cells[1]], [...seen.gates]]"""
 

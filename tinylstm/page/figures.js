@@ -67,14 +67,20 @@ export function drawLoss(history, baselines) {
     picture.append(svg("path", { d: path, fill: "none", stroke: css(colour), "stroke-width": 2 }));
     labels.push([y(history[history.length - 1][key]), name, colour]);
   }
-  let free = 0;  // labels that would overlap are moved down
-  for (const [place, name, colour] of labels.sort((a, b) => a[0] - b[0])) {
-    free = Math.max(free, place) + 13;
-    const label = svg("text", { x: W - 84, y: free - 9 }, name);
-    label.style.fill = css(colour);
-    picture.append(label);
-  }
+  picture.append(...apartLabels(labels, W - 84));
   picture.append(svg("text", { x: 40, y: H - 10 }, "epoch 1"),
     svg("text", { x: W - 90, y: H - 10, "text-anchor": "end" }, `${history.length}`));
   $("loss").replaceChildren(picture);
+}
+
+/** Names at the right end of their lines; those that would overlap are moved down.
+ * @param {[number, string, string][]} labels height, name, colour @param {number} x */
+function apartLabels(labels, x) {
+  let free = 0;
+  return labels.sort((a, b) => a[0] - b[0]).map(([place, name, colour]) => {
+    free = Math.max(free, place) + 13;
+    const label = svg("text", { x, y: free - 9 }, name);
+    label.style.fill = css(colour);
+    return label;
+  });
 }
