@@ -370,6 +370,7 @@ def test_axe_finds_nothing(opened, theme):
 def test_on_a_phone_and_pictures_of_it(opened, page, tmp_path):
     folder = Path(os.environ.get("TINYLSTM_SCREENSHOTS", tmp_path))
     open_page(opened, os.environ.get("TINYLSTM_PAGE", page[0]))
+    until(lambda: opened.find_element("id", "inside").is_displayed(), 20)
     for name, width, theme in (
         ("page-desktop", 1180, "light"), ("page-dark", 1180, "dark"), ("page-phone", 360, "light"),
     ):  # fmt: skip

@@ -12,7 +12,7 @@ import { unpack } from "./unpack.js";
 const SLICE = 12;  // milliseconds of work, then messages are read
 const room = /** @type {any} */ (self);  // DedicatedWorkerGlobalScope
 let composer = /** @type {Composer | null} */ (null);
-let traced = "";  // which trace was sent last
+let traced = "", tracedAt = 0;  // which trace was sent last, and when
 let watched = /** @type {{ layer: number, unit: number } | null} */ (null);
 let question = /** @type {Question | null} */ (null);
 let version = 0, until = Infinity, sent = 0, busy = false;
@@ -69,8 +69,8 @@ function work() {
   }
   if (sent >= 0 && (composer.ids.length > sent || !composer.part)) report(composer);
   if (question && question.place <= composer.read) answer(composer, question);
-  if (!more) sendTrace(composer);
-  else {
+  if (!more || performance.now() > tracedAt + 500) sendTrace(composer);
+  if (more) {
     busy = true;
     wake.port2.postMessage(null);
   }
@@ -88,7 +88,7 @@ function sendTrace(made) {
   if (!watched) return;
   const { layer, unit } = watched, now = `${version} ${made.read} ${layer} ${unit}`;
   if (now === traced) return;  // it is what was sent
-  traced = now;
+  [traced, tracedAt] = [now, performance.now()];
   room.postMessage({ type: "traced", version, layer, unit, ...made.trace(layer, unit) });
 }
 
