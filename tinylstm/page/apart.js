@@ -142,7 +142,7 @@ function askTrace() {
 }
 
 /** The piece has grown: its traces too. */
-export const refreshTrace = () => later(askTrace, 400);
+export const refreshTrace = () => later(askTrace, 600);
 
 /** @param {any} message of the worker */
 export function answered(message) {

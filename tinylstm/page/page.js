@@ -84,9 +84,9 @@ function refresh() {
     say(piece.composing ? "Composing …"
       : `${piece.label}${about}: ${piece.notes.length} notes.`);
   }
-  if (piece.draft) later(drawDraft, 250);
+  if (piece.draft) later(drawDraft, 500);
   drawRoll();
-  later(figures, 300);
+  later(figures, 600);
   if (session.net) refreshTrace();
 }
 
@@ -227,7 +227,7 @@ function start() {
   session.settings = settings;
   session.onPieces = showPieces;
   session.onPiece = showPiece;
-  session.onNotes = () => later(refresh, 60);
+  session.onNotes = () => later(refresh, 100);
   session.onAnswer = answered;
   player.onShow = show;
   player.onStop = yourTurn;
