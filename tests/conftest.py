@@ -44,6 +44,7 @@ NOT_QUICK = {  # they start processes, read many files, or wait
     *("test_exercises", "test_music_training", "test_scores", "test_site", "test_tutorial"),
     *("test_types", "test_why", "test_interchange", "test_interchange_keras"),
     *("test_interchange_onnx", "test_interchange_torch"),
+    *("test_page_instrument", "test_page_net"),
     "test_every_vector_width_on_every_machine",
     "test_damaged_checkpoints_are_refused_or_right",
 }

@@ -145,6 +145,14 @@ def train(
     help="A file to write: .mid .musicxml .wav .png .html; repeatable, the suffix sets the format. "
     "Default: song-SEED.mid and song-SEED.html next to the checkpoint.",
 )
+@click.option(
+    "--net",
+    type=click.Choice(["float16", "float32"]),
+    default="float16",
+    show_default=True,
+    help="Precision of the network in an .html page; float32 is exact, and twice as large.",
+)
+@click.option("--no-net", is_flag=True, help="A small .html page that only plays.")
 @JSON
 def compose(
     checkpoint: Path,
@@ -158,6 +166,8 @@ def compose(
     midi: Path | None,
     out: tuple[Path, ...],
     json_path: Path | None,
+    net: Literal["float16", "float32"],
+    no_net: bool,
     **sampling: Any,
 ) -> None:
     """Compose pieces with the network in CHECKPOINT, the model.npz that training wrote.
@@ -195,7 +205,8 @@ def compose(
         if is_page(path):
             from tinylstm.page import write_page
 
-            written.append(write_page(path, made, loaded, judge, judgements))
+            inside = None if no_net else net
+            written.append(write_page(path, made, loaded, judge, judgements, net=inside))
         else:  # one file for each take
             for take in made:
                 name = path if takes == 1 else path.with_stem(f"{path.stem}-{take.seed}")

@@ -1,25 +1,26 @@
-"""A page that shows and plays composed pieces: one HTML file that needs no network.
+"""A page that plays composed pieces and holds the net that composed them: one HTML file that needs
+no network.
 
-`page.html`, `page.css` and `page.js` are ours; `tone.min.js` is Tone.js (MIT), which makes the
-sound. To update it: `npm install tone`, then copy `node_modules/tone/build/Tone.js` and its licence
-here. Next: data.py, the data in the page.
+`bundle.py` puts it together from page.html, page.css and the scripts. What is not ours is in
+`vendored.json`: Tone.js (MIT), which makes the sound, and @tonejs/midi (MIT), which reads and
+writes MIDI files. Next: data.py, the data in the page; net.py, the net in the page.
 """
 
-import html
 import json
 import os
 from collections.abc import Sequence
-from importlib.resources import files
+from hashlib import sha256
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from ..files import replacing
 from ..music.composing.compose import Take
 from ..music.evaluation.compare import Judge, Judgement
+from .bundle import page
 from .data import page_data
+from .net import Precision, net_data, obstacle
 
-__all__ = ["page_data", "write_page"]
+__all__ = ["net_data", "page_data", "write_page"]
 
 
 def write_page(
@@ -29,11 +30,14 @@ def write_page(
     judge: Judge | None = None,
     judgements: Sequence[Judgement] = (),
     title: str = "Composed by tinylstm",
+    net: Precision | None = "float16",
 ) -> Path:
     """Write the page for some takes.
 
-    checkpoint: for the loss curve and the view inside the net. judge, judgements: for the figures
-    of each take beside human pieces. Raises ValueError without a take.
+    checkpoint: for the net itself, the loss curve and the view inside the net. judge, judgements:
+    for the figures of each take beside human pieces. net: the precision of the weights in the page
+    (float16 halves its size); None leaves the net out, and the page only plays. Raises ValueError
+    without a take.
 
     >>> import tempfile
     >>> import numpy as np
@@ -45,19 +49,20 @@ def write_page(
     """
     if not takes:
         raise ValueError(f"no takes to write to {path}")
-    data = json.dumps(page_data(takes, checkpoint, judge, judgements), separators=(",", ":"))
-    text = Template(_read("page.html")).substitute(
-        title=html.escape(title),
-        style=_read("page.css"),
-        data=data.replace("<", "\\u003c"),  # nothing in it can end the script element
-        tone=_read("tone.min.js").replace("//# sourceMappingURL=Tone.js.map", ""),
-        script=_read("page.js"),
-    )
+    data = page_data(takes, checkpoint, judge, judgements)
+    texts: dict[str, str] = {}
+    reason = obstacle(checkpoint)
+    if net and not reason:
+        found = net_data(checkpoint, net)
+        texts = {name: _json(found.pop(name)) for name in ("weights", "tables")}
+        data["net"] = found | {"digest": sha256(texts["weights"].encode()).hexdigest()[:16]}
+    elif net and checkpoint is not None:
+        data["obstacle"] = f"No net in this page: {reason}."
     path = Path(path)
     with replacing(path) as stream:
-        stream.write(text.encode())
+        stream.write(page(title, _json(data), texts).encode())
     return path
 
 
-def _read(name: str) -> str:
-    return (files(__package__) / name).read_text(encoding="utf-8")
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))

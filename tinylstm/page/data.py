@@ -7,8 +7,10 @@ import numpy as np
 from numpy import ndarray
 
 from ..functional import LSTMCache
+from ..generate import LONGEST_CYCLE
 from ..music.composing.compose import Take
-from ..music.evaluation.compare import Judge, Judgement
+from ..music.evaluation.compare import LABELS, Judge, Judgement
+from ..music.evaluation.statistics import MAJOR, MINOR
 from ..music.tokenizers import Tokenizer, tokenizer_from_config
 from ..music.tokenizers.grammar import Kind
 
@@ -31,12 +33,17 @@ def page_data(
             entry["inside"] = inside(checkpoint.model, take, places)
             entry["primed"] = int((places < take.primed).sum())
         if judge is not None and judgements:
-            entry |= _figures(judge, judgements[number])
+            entry |= _figures(judgements[number])
         found.append(entry)
     return {
         "about": f"{len(takes)} take{'s' if len(takes) > 1 else ''}"
         + (f" by a network of the preset {settings['preset']}" if "preset" in settings else ""),
         "takes": found,
+        "figures": _human(judge),
+        "scales": [list(MAJOR), list(MINOR)],
+        "cycle": LONGEST_CYCLE,
+        "net": None,
+        "obstacle": "",
         "history": [{k: v for k, v in row.items() if "loss" in k} for row in history],
         "baselines": settings.get("baselines", {}),
     }
@@ -48,6 +55,7 @@ def _take(take: Take) -> dict[str, Any]:
              "min-p": sampling.min_p or ""}  # fmt: skip
     said = "".join(f", {name} {value}" for name, value in extra.items() if value)
     return {
+        "seed": take.seed,
         "label": f"seed {take.seed}",
         "about": f"temperature {sampling.temperature:g}{said}, {len(take.notes)} notes",
         "tempo": round(take.tempo, 3),
@@ -58,21 +66,31 @@ def _take(take: Take) -> dict[str, Any]:
         ],
         "primed": 0,
         "inside": [],
-        "figures": [],
+        "figures": {},
         "source": "",
+        "ids": take.ids.tolist(),
     }
 
 
-def _figures(judge: Judge, judgement: Judgement) -> dict[str, Any]:
-    rows = [
-        {"label": row.label, "unit": row.unit, "value": row.ours, "low": row.low,
-         "median": row.median, "high": row.high}
-        for row in judge.compare([judgement])
-    ]  # fmt: skip
+def _human(judge: Judge | None) -> list[dict[str, Any]]:
+    """The figures with what they are in human pieces, if there are any."""
+    if judge is None:
+        return [
+            {"name": name, "label": label, "unit": unit, "low": None, "median": None, "high": None}
+            for name, (label, unit) in LABELS.items()
+            if not name.startswith("copied")  # nothing to compare with
+        ]
+    return [
+        {key: value for key, value in row._asdict().items() if key != "ours"}
+        for row in judge.compare(judge.human)
+    ]
+
+
+def _figures(judgement: Judgement) -> dict[str, Any]:
     source = (
         f"The longest passage in common is with {judgement.source}." if judgement.source else ""
     )
-    return {"figures": rows, "source": source}
+    return {"figures": judgement.figures, "source": source}
 
 
 def note_places(tokenizer: Tokenizer, ids: ndarray) -> ndarray:
@@ -116,6 +134,8 @@ def inside(model: Any, take: Take, places: ndarray) -> list[dict[str, Any]]:
             found.append(
                 {
                     "name": f"{layer.name}, unit {unit}: {what}",
+                    "layer": layer.name,
+                    "unit": unit,
                     "remembers": f"Of all units of {layer.name}, this one's cell state correlates "
                     f"most strongly with {what} (r = {r[unit]:+.2f}).",
                     **{key: np.round(100 * v).astype(int).tolist() for key, v in series.items()},

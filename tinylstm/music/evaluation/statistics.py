@@ -13,8 +13,8 @@ from ...generate import LONGEST_CYCLE
 from ..notes import DRUMS, Note
 
 GRID = 12  # steps per quarter note
-_MAJOR = (0, 2, 4, 5, 7, 9, 11)
-_MINOR = (0, 2, 3, 5, 7, 8, 10)
+MAJOR = (0, 2, 4, 5, 7, 9, 11)
+MINOR = (0, 2, 3, 5, 7, 8, 10)
 
 
 def pitch_class_entropy(notes: Sequence[Note]) -> float:
@@ -43,7 +43,7 @@ def scale_consistency(notes: Sequence[Note]) -> float:
     shares = [
         np.roll(counts, -root)[list(scale)].sum()
         for root in range(12)
-        for scale in (_MAJOR, _MINOR)
+        for scale in (MAJOR, MINOR)
     ]
     return float(max(shares) / counts.sum())
 

@@ -62,9 +62,10 @@ class _After(IntEnum):
 class Grammar:
     """For each state, which tokens may come next and which state follows.
 
-    A state is an integer. `start` is the state before BOS, `anywhere` one between two notes.
-    tokens: the kind and value of each id. grid: steps per quarter note. bar, longest: steps that
-    the one-token times stay below, and that one token encodes at most.
+    A state is an integer; `table` (states, V) gives the state after each token, or -1. `start` is
+    the state before BOS, `anywhere` one between two notes. tokens: the kind and value of each id.
+    grid: steps per quarter note. bar, longest: steps that the one-token times stay below, and that
+    one token encodes at most.
 
     >>> from tinylstm.music.tokenizers.events import EventTokenizer
     >>> tokenizer = EventTokenizer()
@@ -93,8 +94,8 @@ class Grammar:
                 after[:, value, place] = -1
             elif kind in (Kind.BOS, Kind.EOS):
                 family[:, place] = 0
-        self._next = np.where(after < 0, -1, after * families + family).reshape(-1, len(tokens))
-        self._allowed = self._next >= 0  # (states, V)
+        self.table = np.where(after < 0, -1, after * families + family).reshape(-1, len(tokens))
+        self._allowed = self.table >= 0  # (states, V)
         self.start = int(_After.NOTHING) * families
         self.anywhere = int(_After.ANYTHING) * families
 
@@ -104,7 +105,7 @@ class Grammar:
 
     def step(self, state: int | ndarray, token: int | ndarray) -> ndarray:
         """The state after a token, or -1 if it may not come there; also for (B,) of both."""
-        return self._next[state, token]
+        return self.table[state, token]
 
     def values(self, *kinds: Kind, other: int = 0) -> ndarray:
         """The value of each token of these kinds, (V,), and `other` for tokens of other kinds."""
@@ -117,7 +118,7 @@ class Grammar:
         """
         now = self.anywhere if state is None else state
         for place, token in enumerate(ids):
-            now = int(self._next[now, token])
+            now = int(self.table[now, token])
             if now < 0:
                 kind, value = self.tokens[token]
                 raise ValueError(f"{kind.spell(value)} cannot stand at place {place}")
