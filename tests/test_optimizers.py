@@ -187,7 +187,7 @@ REFUSED = [
     ),
     (
         lambda: SGD().update({"a": np.ones((2, 2))}, {"a": np.ones(2)}),
-        "the gradient of a is (2,), not (2, 2)",
+        "update: the gradient of a is float64 (2,), but floats (2, 2) are wanted",
     ),
 ]  # fmt: skip
 

@@ -2,15 +2,15 @@
 
 A twin in `kernels/` has the name and the arguments of the textbook's function. It runs for float32
 and float64 where Numba is installed, and only while it gives the numbers of the definition as that
-stands in memory (twins.py compares them at first use). Otherwise the textbook runs: for complex
+stands in memory (twins.py compares them at first use). Arguments are checked first (border.py), for
+both: nothing that does not fit reaches a kernel. Otherwise the textbook runs: for complex
 numbers, after an edit, without Numba, or after `set_backend("numpy")`. Next: twins.py.
 """
 
 import importlib
 import os
 import warnings
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
 from functools import cache, partial
 from types import ModuleType
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from . import functional, twins
+from . import border, functional, twins
 
 BACKENDS = ("auto", "numpy", "numba")
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -75,30 +75,29 @@ def kernels_for(*arrays: ndarray) -> ModuleType | None:
     return None
 
 
-def frozen_weights(weights: Iterable[ndarray]) -> AbstractContextManager[None]:
-    """A `with` block in which these do not change: kernels then prepare each of them only once."""
-    fast = None if _chosen == "numpy" else kernels()
-    return nullcontext() if fast is None else fast.frozen_weights(weights)
-
-
 def lstm_forward(x: ndarray, h0: ndarray, c0: ndarray, Wx: ndarray, *others: Any) -> Any:
     """See `functional.lstm_forward`."""
-    return _run("lstm_forward", (x, h0, c0, Wx), x, h0, c0, Wx, *others)
+    border.lstm_forward(x, h0, c0, Wx, *others)
+    arrays = x, h0, c0, Wx, *others[:2], *(a for a in others[2:3] if a is not None)
+    return _run("lstm_forward", arrays, x, h0, c0, Wx, *others)
 
 
 def lstm_backward(dout: ndarray, dhT: ndarray, dcT: ndarray, cache: Any, *grads: Any) -> Any:
     """See `functional.lstm_backward`."""
-    arrays = dout, dhT, dcT, cache.x, *grads
-    return _run("lstm_backward", arrays, dout, dhT, dcT, cache, *grads)
+    border.lstm_backward(dout, dhT, dcT, cache, *grads)
+    kept = [a for a in cache if a is not None and a is not cache.mask]
+    return _run("lstm_backward", (dout, dhT, dcT, *kept, *grads), dout, dhT, dcT, cache, *grads)
 
 
 def softmax_cross_entropy_forward(logits: ndarray, targets: ndarray, count: int) -> Any:
     """See `functional.softmax_cross_entropy_forward`."""
+    border.softmax_cross_entropy_forward(logits, targets, count)
     return _run("softmax_cross_entropy_forward", (logits,), logits, targets, count)
 
 
 def softmax_cross_entropy_backward(p: ndarray, targets: ndarray, count: int) -> Any:
     """See `functional.softmax_cross_entropy_backward`."""
+    border.softmax_cross_entropy_backward(p, targets, count)
     return _run("softmax_cross_entropy_backward", (p,), p, targets, count)
 
 
@@ -110,6 +109,7 @@ def matmul(a: ndarray, b: ndarray) -> ndarray:
 
 def add_rows(table: ndarray, ids: ndarray, rows: ndarray) -> None:
     """table[ids[i]] += rows[i] for every i, repeated ids included; changes the table in place."""
+    border.add_rows(table, ids, rows)
     fast = kernels_for(table, rows)
     (np.add.at if fast is None else fast.add_rows)(table, ids, rows)
 
@@ -135,6 +135,11 @@ def _run(name: str, arrays: tuple[Any, ...], *args: Any) -> Any:
         difference = twins.function_differs(name, twin, args)
         if not (difference or _warned) or _trusted(f"functional.{name}", twin, difference):
             return twin(*args)
+    elif _chosen == "auto" and {array.dtype for array in arrays} == set(FLOATS):
+        why = f"{name} got float32 and float64 arrays"
+        if why not in _warned:
+            _warned.add(why)
+            _warn(why, "Give x the model's type, or silence this")
     return getattr(functional, name)(*args)
 
 

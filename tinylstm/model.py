@@ -5,7 +5,6 @@ transposes them. Next: gradcheck/__init__.py, which checks a model's gradients.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,10 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import ArrayLike, DTypeLike
 
-from . import backend
 from .arrays import Arrays as ArrayData
 from .arrays import Ragged, padded, time_major
 from .files import FileError, SavedArrays, opened, quoted, save_arrays
+from .frozen import Frozen, changing
 from .initializers import Unfilled
 from .layers import LAYERS, Layer, State, layer_from_config
 from .layers.base import check_finite, label
@@ -145,15 +144,17 @@ class Sequential:
     def update_statistics(self, caches: list[Any]) -> None:
         """Update each layer's statistics from a forward pass in training.
 
-        The training loop calls it once per forward pass, while no other thread uses the model.
+        The training loop calls it once per forward pass.
         """
-        for layer, cache in zip(self.layers, caches, strict=True):
-            layer.update_statistics(cache)
+        with changing(self.statistics.values()):
+            for layer, cache in zip(self.layers, caches, strict=True):
+                layer.update_statistics(cache)
 
-    def frozen(self) -> AbstractContextManager[None]:
+    def frozen(self) -> Frozen:
         """A `with` block in which no weight changes, so that kernels prepare each weight only once.
 
-        For generating step by step, and for the shards of one training step.
+        For generating step by step, and for the shards of one training step. Another thread that
+        wants to change a weight waits until the block ends.
 
         >>> from tinylstm.layers import LSTM
         >>> model, states = Sequential([LSTM(4, return_sequences=True)], input_size=2), None
@@ -161,7 +162,7 @@ class Sequential:
         ...     for step in range(3):
         ...         y, states, _ = model.forward(np.ones((1, 1, 2), np.float32), states)
         """
-        return backend.frozen_weights(self.params.values())
+        return Frozen(self.weights.values())
 
     @property
     def return_sequences(self) -> bool:
@@ -269,8 +270,9 @@ class Sequential:
         own = self.weights
         if found := differences(weights, own):
             raise ValueError(f"weights do not fit the model: {'; '.join(found)}")
-        for path, array in own.items():
-            array[...] = weights[path]
+        with changing(own.values()):
+            for path, array in own.items():
+                array[...] = weights[path]
 
     def save(self, path: str | Path, arrays: Arrays | None = None, **extra: Any) -> None:
         """Write configuration, weights (or other `arrays`) and `extra`, plain data, to an .npz."""

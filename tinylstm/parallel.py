@@ -7,6 +7,7 @@ BLAS release Python's lock, so threads are enough on one machine. Next: ranks.py
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 import numpy as np
@@ -197,7 +198,8 @@ class Shards:
         def some(thread: int) -> list[Any]:
             return [work(item) for item in items[thread::n]]
 
-        others = [self.pool.submit(some, thread) for thread in range(1, n)]
+        # in the context of this call, whose frozen weights they use
+        others = [self.pool.submit(copy_context().run, some, thread) for thread in range(1, n)]
         try:
             done = [some(0), *(other.result() for other in others)]
         finally:  # an error in one thread must not leave another at work on the same arrays
