@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from . import functional
 
-Wanted = tuple[str, Any, tuple[int, ...]]  # an array's name, the array, the shape it must have
+Wanted = tuple[str, Any, tuple[Any, ...]]  # an array's name, the array, the shape it must have
 
 
 def lstm_forward(
@@ -31,7 +31,8 @@ def lstm_forward(
     ValueError: lstm_forward: b is float64 (15,), but floats (16,) are wanted
     """
     T, B, D, H = sequence("lstm_forward", x, Wh)
-    state, wanted = (B, H), [("h0", h0, (B, H)), ("c0", c0, (B, H))]
+    state = (B, H)
+    wanted: list[Wanted] = [("h0", h0, state), ("c0", c0, state)]
     wanted += [("Wx", Wx, (D, 4 * H)), ("Wh", Wh, (H, 4 * H)), ("b", b, (4 * H,))]
     floats("lstm_forward", wanted if dropout is None else [*wanted, ("dropout", dropout, state)])
     bools("lstm_forward", mask, (T, B))
@@ -64,9 +65,9 @@ def softmax_cross_entropy_forward(
     logits: ndarray, targets: ndarray, count: Any = None, name: str = "logits"
 ) -> None:
     """Raise ValueError unless these are arguments of `functional.softmax_cross_entropy_forward`."""
-    shape = np.shape(logits)
+    shape: tuple[Any, ...] = np.shape(logits)
     if len(shape) != 2 or 0 in shape:
-        shape = ("N", "V")  # type: ignore[assignment]
+        shape = ("N", "V")
     floats("softmax_cross_entropy", [(name, logits, shape)])
     indices("softmax_cross_entropy", "targets", targets, shape[:1], shape[1], below_zero=True)
     if count is not None and not count > 0:
@@ -80,10 +81,10 @@ def softmax_cross_entropy_backward(p: ndarray, targets: ndarray, count: Any = No
 
 def add_rows(table: ndarray, ids: ndarray, rows: ndarray) -> None:
     """Raise ValueError unless these are arguments of `backend.add_rows`."""
-    V, U = shape = np.shape(table) if np.ndim(table) == 2 else ("V", "U")
-    floats("add_rows", [("table", table, shape)])  # type: ignore[list-item]
-    indices("add_rows", "ids", ids, np.shape(ids), V)  # type: ignore[arg-type]
-    floats("add_rows", [("rows", rows, (*ids.shape, U))])  # type: ignore[list-item]
+    shape: tuple[Any, ...] = np.shape(table) if np.ndim(table) == 2 else ("V", "U")
+    floats("add_rows", [("table", table, shape)])
+    indices("add_rows", "ids", ids, np.shape(ids), shape[0])
+    floats("add_rows", [("rows", rows, (*ids.shape, shape[1]))])
     writeable("add_rows", "table", table)
 
 
@@ -111,7 +112,7 @@ def sequence(function: str, x: Any, Wh: Any) -> tuple[int, int, int, int]:
     """T, B, D and H. Raises ValueError unless x is (T, B, D) and Wh is (H, 4H), none of them 0."""
     for name, array, wanted in (("x", x, ("T", "B", "D")), ("Wh", Wh, ("H", "4H"))):
         if len(np.shape(array)) != len(wanted) or 0 in np.shape(array):
-            floats(function, [(name, array, wanted)])  # type: ignore[list-item]
+            floats(function, [(name, array, wanted)])
     floats(function, [("x", x, x.shape)])
     return (*x.shape, Wh.shape[0])
 
@@ -131,7 +132,7 @@ def bools(function: str, mask: Any, shape: tuple[int, ...]) -> None:
 
 
 def indices(
-    function: str, name: str, ids: Any, shape: tuple[int, ...], size: int, below_zero: bool = False
+    function: str, name: str, ids: Any, shape: tuple[Any, ...], size: Any, below_zero: bool = False
 ) -> None:
     """Raise ValueError unless `ids` are integers below `size`, and not below 0 if that is wrong."""
     if not isinstance(ids, ndarray) or ids.shape != shape or ids.dtype.kind not in "iu":
@@ -156,3 +157,11 @@ def wrong(
     given = f"{array.dtype} {array.shape}" if is_array else f"a {type(array).__name__}"
     wanted = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
     return ValueError(f"{function}: {name} is {given}, but {kind} {wanted} are wanted")
+
+
+def holds(dtype: Any, values: ndarray) -> bool:
+    """Whether numbers keep their meaning in this type: neither text, nor complex, nor too large."""
+    if values.dtype == dtype or values.dtype.kind not in "biuf":
+        return bool(values.dtype == dtype)
+    with np.errstate(over="ignore"):
+        return bool((np.isfinite(values.astype(dtype)) | ~np.isfinite(values)).all())

@@ -12,6 +12,7 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import ArrayLike, DTypeLike
 
+from . import border
 from .arrays import Arrays as ArrayData
 from .arrays import Ragged, padded, time_major
 from .files import FileError, SavedArrays, opened, quoted, save_arrays
@@ -113,7 +114,12 @@ class Sequential:
         at padding, for sequences of different lengths; the outputs there mean nothing.
         Raises ValueError, by name, for an input that is empty, not finite, or of the wrong shape.
         """
-        check_finite(f"the input of {label(self.layers[0])}", x)
+        name = f"the input of {label(self.layers[0])}"
+        check_finite(name, x)
+        if isinstance(x, ndarray) and x.dtype != self.dtype and x.dtype.kind == self.dtype.kind:
+            with np.errstate(over="ignore"):
+                x = x.astype(self.dtype)  # once: in every layer the slower type would win
+            check_finite(f"{name}, as {self.dtype}", x)
         given: list[Any] = [None] * len(self.layers) if states is None else states
         final, caches = [], []
         for layer, state in zip(self.layers, given, strict=True):
@@ -267,8 +273,13 @@ class Sequential:
 
     def set_weights(self, weights: Arrays) -> None:
         """Copy values into the weights. Raises ValueError, and copies none, if one does not fit."""
-        own = self.weights
-        if found := differences(weights, own):
+        own, weights = self.weights, {path: np.asarray(a) for path, a in weights.items()}
+        found = differences(weights, own) + [
+            f"{path} is {weights[path].dtype}, which {array.dtype} cannot hold"
+            for path, array in own.items()
+            if path in weights and not border.holds(array.dtype, weights[path])
+        ]
+        if found:
             raise ValueError(f"weights do not fit the model: {'; '.join(found)}")
         with changing(own.values()):
             for path, array in own.items():

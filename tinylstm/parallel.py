@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from .data import Batch
 from .layers import State
-from .layers.base import Mask
+from .layers.base import Mask, describe
 from .losses import Loss, kept, placed
 from .metrics import Metric
 from .model import Arrays, Sequential
@@ -208,7 +208,14 @@ class Shards:
         return [done[i % n][i // n] for i in range(len(items))]
 
     def cuts(self, batch: Batch) -> list[tuple[int, int]]:
-        """Where each shard begins and ends in the batch, as evenly as possible."""
+        """Where each shard begins and ends in the batch, as evenly as possible. Raises ValueError
+        for an input or a mask that no batch has.
+        """
+        x, mask = batch.x, batch.mask
+        if np.ndim(x) < 2 or 0 in np.shape(x):
+            raise ValueError(f"a batch wants x of (T, B) or (T, B, D), not 0, got {np.shape(x)}")
+        if mask is not None and (np.shape(mask) != x.shape[:2] or mask.dtype != bool):
+            raise ValueError(f"a batch wants a mask of bool {x.shape[:2]}, got {describe(mask)}")
         B = batch.x.shape[1]
         n = min(self.shards, B)
         return [(B * i // n, B * (i + 1) // n) for i in range(n)]
