@@ -10,7 +10,9 @@ numbers, after an edit, without Numba, or after `set_backend("numpy")`. Next: tw
 import importlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, partial
 from types import ModuleType
 from typing import Any
@@ -23,6 +25,7 @@ from . import border, functional, twins
 BACKENDS = ("auto", "numpy", "numba")
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _chosen = os.environ.get("TINYLSTM_BACKEND", "auto")
+_here: ContextVar[tuple[str, set[str]] | None] = ContextVar("_here", default=None)  # `using`
 _warned: set[str] = set()  # names of the functions that a warning was given for
 
 
@@ -50,6 +53,27 @@ def set_backend(name: str) -> str:
     return before
 
 
+@contextmanager
+def using(name: str) -> Iterator[set[str]]:
+    """A `with` block in which this thread alone uses that backend; yields the names of the kernels
+    that run in it.
+    """
+    if name not in BACKENDS:
+        raise ValueError(f"backend is {name!r}: use one of {BACKENDS}")
+    ran: set[str] = set()
+    token = _here.set((name, ran))
+    try:
+        yield ran
+    finally:
+        _here.reset(token)
+
+
+def chosen() -> str:
+    """The backend that this thread uses now."""
+    here = _here.get()
+    return _chosen if here is None else here[0]
+
+
 @cache
 def kernels() -> ModuleType | None:
     """The module of fast twins, or None if it cannot be imported; imported at first use."""
@@ -63,13 +87,13 @@ def kernels() -> ModuleType | None:
 
 def kernels_for(*arrays: ndarray) -> ModuleType | None:
     """The kernels if they are wanted and can work on these arrays."""
-    if _chosen == "numpy":
+    if (choice := chosen()) == "numpy":
         return None
     dtype = arrays[0].dtype
     fits = dtype in FLOATS and all(array.dtype == dtype for array in arrays)
     if fits and (fast := kernels()) is not None:
         return fast
-    if _chosen == "numba":
+    if choice == "numba":
         kinds = sorted({str(array.dtype) for array in arrays})
         raise ValueError(f"backend 'numba' has no kernel for {kinds}: use 'auto', or install numba")
     return None
@@ -134,8 +158,10 @@ def _run(name: str, arrays: tuple[Any, ...], *args: Any) -> Any:
         twin = getattr(fast, name)
         difference = twins.function_differs(name, twin, args)
         if not (difference or _warned) or _trusted(f"functional.{name}", twin, difference):
+            if here := _here.get():
+                here[1].add(name)
             return twin(*args)
-    elif _chosen == "auto" and {array.dtype for array in arrays} == set(FLOATS):
+    elif chosen() == "auto" and {array.dtype for array in arrays} == set(FLOATS):
         why = f"{name} got float32 and float64 arrays"
         if why not in _warned:
             _warned.add(why)
@@ -150,7 +176,7 @@ def _trusted(name: str, twin: Any, difference: str) -> bool:
         return True
     file = f"kernels/{twin.__module__.split('.')[-1]}.py"
     why = f"{name} no longer gives what its fast twin in {file} gives ({difference})"
-    if _chosen == "numba":
+    if chosen() == "numba":
         raise ValueError(f"{why}: port the change to {file}, or use backend 'auto' or 'numpy'")
     if name not in _warned:
         _warned.add(name)

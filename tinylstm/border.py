@@ -111,9 +111,8 @@ def update(name: str, p: Any, g: Any, slots: dict[str, dict[str, ndarray]]) -> N
 def sequence(function: str, x: Any, Wh: Any) -> tuple[int, int, int, int]:
     """T, B, D and H. Raises ValueError unless x is (T, B, D) and Wh is (H, 4H), none of them 0."""
     for name, array, wanted in (("x", x, ("T", "B", "D")), ("Wh", Wh, ("H", "4H"))):
-        if len(np.shape(array)) != len(wanted) or 0 in np.shape(array):
-            floats(function, [(name, array, wanted)])
-    floats(function, [("x", x, x.shape)])
+        right = isinstance(array, ndarray) and array.ndim == len(wanted) and 0 not in array.shape
+        floats(function, [(name, array, array.shape if right else wanted)])
     return (*x.shape, Wh.shape[0])
 
 
