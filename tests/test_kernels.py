@@ -42,8 +42,8 @@ def lstm_case(seed, size, dropped, dtype, masked=False):
     T, B, D, H = size
     rng = np.random.default_rng(seed)
 
-    def normal(*shape):
-        return 0.4 * rng.standard_normal(shape)
+    def normal(*shape):  # many large weights would be chaos: rounding would grow with every step
+        return min(0.4, shape[0] ** -0.5 if len(shape) == 2 else 1) * rng.standard_normal(shape)
 
     arguments = [normal(T, B, D), normal(B, H), normal(B, H)]
     arguments += [normal(D, 4 * H), normal(H, 4 * H), normal(4 * H)]
@@ -71,9 +71,9 @@ def test_lstm_equals_the_textbook(seed, size, dropped, dtype, masked):
         assert close(ours, theirs, dtype)
 
 
-# at least three blocks of rows, columns and K, and an end that is none: B above 2 BLOCK_M, D, 4H and
-# T B above 2 BLOCK_K; products over several steps at a time, whose last group is shorter
-MANY_BLOCKS = ((2, 401, 2051, 21), (43, 50, 7, 517))
+# at least three blocks of rows, columns and K, and an odd end: B above 2 BLOCK_M, D, 4H and T B
+# above 2 BLOCK_K; products over several steps at a time, whose last group is shorter
+MANY_BLOCKS = ((2, 401, 2051, 21), (3, 5, 7, 517), (43, 50, 7, 21))
 NAMES = ("outputs", "h", "c", "dx", "dh0", "dc0", "dWx", "dWh", "db", "all h", "all c", "gates")
 
 
@@ -308,7 +308,8 @@ def test_every_vector_width_on_every_machine(width, tmp_path):
         "import sys; sys.path.insert(0, sys.argv[1]); import numpy as np\n"
         "from test_kernels import MANY_BLOCKS, PRODUCTS, differences, product_equals_numpy\n"
         "for dtype in ('float32', 'float64'):\n"
-        "    for size in ((2, 1, 3, 5), (3, 13, 9, 21), (2, 26, 33, 18), *MANY_BLOCKS):\n"
+        "    many = MANY_BLOCKS if dtype == 'float32' else ()\n"
+        "    for size in ((2, 1, 3, 5), (3, 13, 9, 21), (2, 26, 33, 18), *many):\n"
         "        assert not differences(size, True, dtype, True), (dtype, size)\n"
         "    for size in PRODUCTS:\n"
         "        for transposed in (False, True):\n"
