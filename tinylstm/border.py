@@ -36,6 +36,7 @@ def lstm_forward(
     wanted += [("Wx", Wx, (D, 4 * H)), ("Wh", Wh, (H, 4 * H)), ("b", b, (4 * H,))]
     floats("lstm_forward", wanted if dropout is None else [*wanted, ("dropout", dropout, state)])
     bools("lstm_forward", mask, (T, B))
+    real("lstm_forward", {"x": x, "Wx": Wx, "b": b}, (h0, c0, Wh, dropout))
 
 
 def lstm_backward(
@@ -58,6 +59,7 @@ def lstm_backward(
         floats("lstm_backward", [("cache.dropout", dropout, state)])
     bools("lstm_backward", cache.mask, (T, B))
     for name, array, _ in sums:
+        real("lstm_backward", {name: array}, (dout, dhT, dcT, *cache[:7]))
         writeable("lstm_backward", name, array)
 
 
@@ -83,8 +85,9 @@ def add_rows(table: ndarray, ids: ndarray, rows: ndarray) -> None:
     """Raise ValueError unless these are arguments of `backend.add_rows`."""
     shape: tuple[Any, ...] = np.shape(table) if np.ndim(table) == 2 else ("V", "U")
     floats("add_rows", [("table", table, shape)])
+    floats("add_rows", [("rows", rows, (*np.shape(ids), shape[1]))])
     indices("add_rows", "ids", ids, np.shape(ids), shape[0])
-    floats("add_rows", [("rows", rows, (*ids.shape, shape[1]))])
+    real("add_rows", {"table": table}, (rows,))
     writeable("add_rows", "table", table)
 
 
@@ -140,6 +143,14 @@ def indices(
         raise ValueError(f"{function}: {name} hold {worst}, but the largest index is {size - 1}")
     if ids.size and not below_zero and (worst := int(ids.min())) < 0:
         raise ValueError(f"{function}: {name} hold {worst}, but the smallest index is 0")
+
+
+def real(function: str, results: dict[str, ndarray], others: Iterable[ndarray | None]) -> None:
+    """Raise ValueError for complex numbers whose imaginary part would be lost in real results."""
+    if not any(array.dtype.kind == "c" for array in results.values()) and any(
+        array is not None and array.dtype.kind == "c" for array in others
+    ):
+        raise ValueError(f"{function}: {', '.join(results)} must be complex too: others are")
 
 
 def writeable(function: str, name: str, array: ndarray) -> None:

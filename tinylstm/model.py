@@ -116,6 +116,8 @@ class Sequential:
         """
         name = f"the input of {label(self.layers[0])}"
         check_finite(name, x)
+        if isinstance(x, ndarray) and x.dtype.kind == "c" != self.dtype.kind:
+            raise ValueError(f"{name} is {x.dtype}, but the model {self.dtype}: give real numbers")
         if isinstance(x, ndarray) and x.dtype != self.dtype and x.dtype.kind == self.dtype.kind:
             with np.errstate(over="ignore"):
                 x = x.astype(self.dtype)  # once: in every layer the slower type would win

@@ -167,6 +167,7 @@ class Shards:
 
     def count(self, batch: Batch) -> int:
         """The number of targets, which the sum of the batch's losses is divided by."""
+        check_batch(batch, self.model.return_sequences)
         masked = batch.mask is not None and self.model.return_sequences
         return self.loss.count(batch.targets[batch.mask] if masked else batch.targets)
 
@@ -208,17 +209,23 @@ class Shards:
         return [done[i % n][i // n] for i in range(len(items))]
 
     def cuts(self, batch: Batch) -> list[tuple[int, int]]:
-        """Where each shard begins and ends in the batch, as evenly as possible. Raises ValueError
-        for an input or a mask that no batch has.
-        """
-        x, mask = batch.x, batch.mask
-        if np.ndim(x) < 2 or 0 in np.shape(x):
-            raise ValueError(f"a batch wants x of (T, B) or (T, B, D), not 0, got {np.shape(x)}")
-        if mask is not None and (np.shape(mask) != x.shape[:2] or mask.dtype != bool):
-            raise ValueError(f"a batch wants a mask of bool {x.shape[:2]}, got {describe(mask)}")
+        """Where each shard begins and ends in the batch, as evenly as possible."""
+        check_batch(batch, self.model.return_sequences)
         B = batch.x.shape[1]
         n = min(self.shards, B)
         return [(B * i // n, B * (i + 1) // n) for i in range(n)]
+
+
+def check_batch(batch: Batch, time: bool) -> None:
+    """Raise ValueError unless x is (T, B, ...), none of them 0, and targets and mask fit it."""
+    x, y, mask = batch.x, batch.targets, batch.mask
+    if not isinstance(x, ndarray) or x.ndim < 2 or 0 in x.shape:
+        raise ValueError(f"a batch wants x of (T, B) or (T, B, D), not 0, got {describe(x)}")
+    (T, B), every = x.shape[:2], mask is not None and time  # a target for every step
+    if not isinstance(y, ndarray) or (y.shape[:2] != (T, B) and (every or y.shape[:1] != (B,))):
+        raise ValueError(f"a batch wants targets ({T}, {B}, ...) or ({B}, ...), got {describe(y)}")
+    if mask is not None and describe(mask) != f"bool {(T, B)}":
+        raise ValueError(f"a batch wants a mask of bool {(T, B)}, got {describe(mask)}")
 
 
 def part(batch: Batch, a: int, b: int) -> tuple[ndarray, Mask]:
