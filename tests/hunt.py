@@ -307,7 +307,7 @@ def hunt_optimizer(case):
     def plain():
         optimizer = kind(0.1)
         optimizer.steps = 1
-        copies = {k: np.array(v, np.result_type(v, np.float64)) for k, v in start.items()}
+        copies = {k: v.astype(v.dtype.newbyteorder("=")) for k, v in start.items()}
         optimizer.step(*(copies[k] for k in args))
         return [copies["p"]]
 
