@@ -179,7 +179,24 @@ def streams(shuffle=True):
     return tl.Streams(tl.Tokens(IDS, STARTS), 5, 6, seed=3, shuffle=shuffle)
 
 
+class Unbroken:
+    """Data of one's own that never resets a state: only an epoch begins from zero."""
+
+    def epoch(self, epoch):
+        for batch in streams().epoch(epoch):
+            yield batch._replace(reset=np.zeros(5, bool))
+
+    def __len__(self):
+        return len(streams())
+
+
 CASES = {
+    "data of one's own": (
+        lambda: network([tl.Embedding(7, 4)], None, 7),
+        Unbroken,
+        lambda epoch: ((x, y, np.zeros(5, bool), m) for x, y, _, m in plain_streams(epoch)),
+        Unbroken,
+    ),
     "streams": (
         lambda: network([tl.Embedding(7, 4)], None, 7), streams, plain_streams, lambda: streams(),
     ),

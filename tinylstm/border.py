@@ -139,6 +139,8 @@ def indices(
     """Raise ValueError unless `ids` are integers below `size`, and not below 0 if that is wrong."""
     if not isinstance(ids, ndarray) or ids.shape != shape or ids.dtype.kind not in "iu":
         raise wrong(function, name, ids, "integers", shape)
+    if 0 in ids.strides:  # broadcast, of any size: the same numbers again and again
+        ids = ids[tuple(slice(None if step else 1) for step in ids.strides)]
     if ids.size and (worst := int(ids.max())) >= size:
         raise ValueError(f"{function}: {name} hold {worst}, but the largest index is {size - 1}")
     if ids.size and not below_zero and (worst := int(ids.min())) < 0:
