@@ -72,7 +72,7 @@ def test_a_change_waits_for_readers_and_readers_for_a_change():
     def read():
         with Frozen([a]):
             inside.set()
-            go.wait()
+            go.wait(5)
             order.append("read")
 
     with ThreadPoolExecutor(2) as pool:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -199,6 +200,41 @@ def test_the_loss_keeps_its_digits_under_a_common_offset(module, dtype):
         assert close(q, p, dtype)
 
 
+def test_a_cross_entropy_with_targets_left_out():
+    logits = np.random.default_rng(0).standard_normal((50, 101)).astype("float32")  # from the pool
+    targets = np.where(np.arange(50) % 3, np.arange(50), -1)
+    loss, p = kernels.softmax_cross_entropy_forward(logits, targets)
+    expected, q = functional.softmax_cross_entropy_forward(logits, targets)
+    assert loss == pytest.approx(expected, rel=1e-5)
+    shelf = empty(p.shape, p.dtype)
+    shelf[...] = np.nan  # what old memory may hold
+    del shelf
+    d = kernels.softmax_cross_entropy_backward(p, targets)
+    assert close(d, functional.softmax_cross_entropy_backward(q, targets), "float32")
+
+
+def test_a_layout_that_no_kernel_reads():
+    """Reversed, spread and broadcast memory, and rows of gates in reverse."""
+    arguments, upstream = lstm_case(0, (3, 4, 5, 6), True, "float32", masked=True)
+    expected = run(kernels, arguments, upstream)
+
+    def spread(a):
+        wide = np.full([2 * n for n in a.shape], np.nan, a.dtype)
+        place = wide[(slice(None, None, -2),) * a.ndim]
+        place[...] = a
+        return place
+
+    odd = [spread(a) for a in arguments[:7]] + arguments[7:]
+    for ours, theirs in zip(run(kernels, odd, [*map(spread, upstream)]), expected, strict=True):
+        assert np.array_equal(ours, theirs)
+    *_, cache = kernels.lstm_forward(*arguments)
+    turned = np.ascontiguousarray(cache.gates[::-1, ::-1])[::-1, ::-1]
+    grads = [np.ones_like(arguments[i]) for i in (3, 4, 5)]
+    found = kernels.lstm_backward(*upstream, cache._replace(gates=turned), *grads)
+    for ours, theirs in zip([*found, *grads], expected[3:9], strict=True):
+        assert np.array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_extreme_gates_saturate(dtype):
     arguments, _ = lstm_case(0, (1, 1, 1, 20), False, dtype)
@@ -221,7 +257,7 @@ def test_scatter_adds_every_repetition(seed, dtype):
         assert close(ours, theirs, dtype)
 
 
-@pytest.mark.parametrize("kind", [SGD, RMSprop, Adam])
+@pytest.mark.parametrize("kind", [partial(SGD, momentum=0.9), RMSprop, Adam])
 @pytest.mark.parametrize("order", "CF")
 def test_optimizers_step_as_in_the_textbook(kind, order):
     rng = np.random.default_rng(0)
