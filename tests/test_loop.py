@@ -264,7 +264,7 @@ def test_a_run_that_goes_on_ends_in_the_same_bits(stop, tmp_path):
     whole, history = run(tmp_path / "whole.npz", None)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut.npz", stop)
-    for change in ({"seed": 12}, {"clip": 1.0}, {"threads": 3}, {"accumulate": 2}):
+    for change in ({"seed": 12}, {"clip": 1.0}, {"shards": 3}, {"accumulate": 2}):
         with pytest.raises(ValueError, match=f"which cannot go on: .*{next(iter(change))} was"):
             run(tmp_path / "cut.npz", None, tmp_path / "cut.npz", **change)
     weights, kept = run(tmp_path / "cut.npz", None, tmp_path / "cut.npz")

@@ -231,6 +231,11 @@ REFUSED = [
 ]
 
 
+def test_one_hot_integers_are_explained():
+    with pytest.raises(ValueError, match=r"or one-hot \(2, 3\), as floats: use y.astype\(float\)"):
+        CategoricalCrossentropy().forward(np.zeros((2, 3)), np.eye(3, dtype=int)[:2])
+
+
 @pytest.mark.parametrize(("call", "message"), REFUSED)
 def test_what_does_not_fit_is_named(call, message):
     with pytest.raises(ValueError, match=says(message)):

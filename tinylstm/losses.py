@@ -141,10 +141,9 @@ class CategoricalCrossentropy(Loss):
         if classes.shape != logits.shape[:-1]:
             raise ValueError(
                 f"targets {targets.shape} do not fit logits {logits.shape}: "
-                f"want class numbers {logits.shape[:-1]} or one-hot {logits.shape}, as floats"
+                f"want class numbers {logits.shape[:-1]} or one-hot {logits.shape}"
+                + (", as floats: use y.astype(float)" if targets.shape == logits.shape else "")
             )
-        if max(self.class_weight or [0]) >= V:
-            raise ValueError(f"class_weight is {self.class_weight}, for {V} classes")
         if classes.max() >= V:
             raise ValueError(f"target {classes.max()} is outside the {V} classes of the logits")
         count = max(self.count(classes), 1) if count is None else count
