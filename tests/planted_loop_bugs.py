@@ -15,6 +15,7 @@ PAR, TRAIN, EVAL, DATA, WIN, ARR, RESUME, FROZEN, BORDER, OPT, LOSS, RANKS = (
     )
 )
 FIRST = {FROZEN: "test_frozen.py", BORDER: "test_border.py", OPT: "test_optimizers.py"}
+FIRST[LOSS] = "test_losses.py"
 
 LOOP_BUGS = [
     Bug(PAR, "entropy = [*(seed or [0]), shard, *([nth] if nth else [])]",

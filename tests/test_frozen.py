@@ -1,6 +1,7 @@
 """Threads that compose, evaluate and train one model: right, or refused."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -90,6 +91,25 @@ def test_a_change_waits_for_readers_and_readers_for_a_change():
         reader.result()
         writer.result()
     assert order == ["read", "changed"]
+
+
+def test_a_reader_waits_for_a_change():
+    a, order = np.ones(2), []
+    begun = threading.Event()
+
+    def read():
+        begun.set()
+        with Frozen([a]):
+            order.append("read")
+
+    with ThreadPoolExecutor(1) as pool:
+        with changing([a]):
+            reader = pool.submit(read)
+            begun.wait()
+            time.sleep(0.1)
+            order.append("changed")
+        reader.result()
+    assert order == ["changed", "read"]
 
 
 def test_who_would_wait_for_itself_is_refused():
