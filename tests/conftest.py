@@ -42,7 +42,7 @@ NOT_QUICK = {  # they start processes, read many files, or wait
     *("test_fuzz", "test_inspect", "test_midi_songs", "test_page", "test_parity", "test_parse"),
     *("test_planted_bugs", "test_planted_music_bugs", "test_presets", "test_ranks", "test_resume"),
     *("test_exercises", "test_music_training", "test_scores", "test_site", "test_tutorial"),
-    *("test_types", "test_why", "test_interchange", "test_interchange_keras"),
+    *("test_hunt", "test_types", "test_why", "test_interchange", "test_interchange_keras"),
     *("test_interchange_onnx", "test_interchange_torch"),
     *("test_page_instrument", "test_page_net"),
     "test_every_vector_width_on_every_machine",

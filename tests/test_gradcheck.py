@@ -311,3 +311,42 @@ def test_python_dash_m():
     command = [sys.executable, "-W", "error", "-m", "tinylstm.gradcheck", "dense"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "") and "all within 1e-12" in done.stdout
+
+
+@pytest.mark.parametrize("method", ["central", "directional"])
+def test_the_report_names_what_it_checked_and_that_is_what_ran(method, monkeypatch):
+    pytest.importorskip("numba")
+    from tinylstm import kernels
+
+    model = Sequential([Embedding(5, 3), LSTM(4, True), Dense(5)], dtype=np.float64)
+    ids = np.array([[0, 1], [2, 3], [4, 4]])
+    case = (model, ids, ids, CategoricalCrossentropy())
+    report = gradcheck(*case, method=method, backend="numba")
+    assert report.ok and report.implementation == (
+        "kernels: lstm_backward, lstm_forward, softmax_cross_entropy_backward, "
+        "softmax_cross_entropy_forward"
+    )
+    assert str(report).endswith(f"({report.implementation})")
+
+    def never(*arguments):
+        raise AssertionError("the textbook was to be checked")
+
+    for name in ("lstm_forward", "lstm_backward", "softmax_cross_entropy_forward"):
+        monkeypatch.setattr(kernels, name, never)
+    report = gradcheck(*case, method=method)
+    assert report.ok and report.implementation == "textbook"
+
+
+def test_the_kernels_take_no_complex_numbers():
+    with pytest.raises(ValueError, match="kernels take no complex numbers: use method 'central'"):
+        gradcheck(built(LSTM(4, True)), X, backend="numba")
+    with pytest.raises(ValueError, match="backend is 'gpu': use one of"):
+        gradcheck(built(LSTM(4, True)), X, backend="gpu")
+
+
+def test_the_command_line_checks_either_implementation(capsys):
+    pytest.importorskip("numba")
+    assert main(["lstm"]) == 0 and "(textbook)" in capsys.readouterr().out
+    assert main(["lstm", "--backend", "numba"]) == 0
+    assert "(kernels: lstm_backward, lstm_forward)" in capsys.readouterr().out
+    assert main(["lstm", "--backend", "numba", "--method", "complex"]) == 2

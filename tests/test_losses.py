@@ -231,6 +231,21 @@ REFUSED = [
 ]
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_common_offset_of_the_logits_costs_no_digits(smoothing, dtype):
+    logits = np.random.default_rng(0).integers(-40, 40, (5, 9)) / 8  # exact beside 1e6 in float32
+    criterion, targets = CategoricalCrossentropy(smoothing), np.array([0, 8, -1, 3, 4])
+    expected, _ = criterion.forward(logits, targets)
+    loss, _ = criterion.forward((logits + 1e6).astype(dtype), targets)
+    assert abs(loss - expected) <= 5 * np.finfo(dtype).eps * expected
+
+
+def test_one_hot_integers_are_explained():
+    with pytest.raises(ValueError, match=r"or one-hot \(2, 3\), as floats: use y.astype\(float\)"):
+        CategoricalCrossentropy().forward(np.zeros((2, 3)), np.eye(3, dtype=int)[:2])
+
+
 @pytest.mark.parametrize(("call", "message"), REFUSED)
 def test_what_does_not_fit_is_named(call, message):
     with pytest.raises(ValueError, match=says(message)):

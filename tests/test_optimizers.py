@@ -163,6 +163,26 @@ def test_clipping():
     assert global_norm({}) == 0
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [1e-30, 1e-25, 1e-18, 1e-3, 1e3, 1e18, 1e20, 1e30])
+def test_a_norm_neither_overflows_nor_vanishes(size, dtype):
+    a, b = np.array([3, 0, 0], dtype) * size, np.array([[-4]], dtype) * size
+    assert global_norm({"a": a, "b": b}) == pytest.approx(5 * size, rel=1e-6)
+    grads = {"a": a.copy(), "b": b.copy()}
+    assert clip_by_global_norm(grads, size) == pytest.approx(5 * size, rel=1e-6)
+    np.testing.assert_allclose(grads["a"], a / 5, rtol=1e-6)
+    assert global_norm(grads) == pytest.approx(size, rel=1e-6)
+
+
+def test_a_norm_of_what_is_not_finite():
+    for bad in (np.inf, -np.inf, np.nan):
+        with np.errstate(all="ignore"):
+            norm = global_norm({"a": np.array([1.0, bad]), "b": np.array([1e30])})
+        assert not np.isfinite(norm)
+    assert global_norm({"a": np.zeros(3), "b": np.zeros(0)}) == 0
+    assert global_norm({"a": np.array([3e-200 + 4e-200j])}) == pytest.approx(5e-200)
+
+
 REFUSED = [
     *(
         (lambda k=kind, r=rate: k(r), f"learning_rate is {rate}: use a positive number")
@@ -187,7 +207,7 @@ REFUSED = [
     ),
     (
         lambda: SGD().update({"a": np.ones((2, 2))}, {"a": np.ones(2)}),
-        "the gradient of a is (2,), not (2, 2)",
+        "update: the gradient of a is float64 (2,), but floats (2, 2) are wanted",
     ),
 ]  # fmt: skip
 

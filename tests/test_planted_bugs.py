@@ -7,25 +7,40 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import planted_kernel_bugs
 import pytest
 from planted_bugs import BUGS, CHECKS, ROOT, caught_by, pass_on, patched_package
+from planted_loop_bugs import LOOP_BUGS
 
 import tinylstm as tl
 from tinylstm import backend, functional, twins
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug.file}: {bug.kind}")
+@pytest.mark.parametrize("bug", [*BUGS, *LOOP_BUGS], ids=lambda bug: f"{bug.file}: {bug.kind}")
 def test_the_tests_fail_on(bug, tmp_path):
     assert caught_by(bug, tmp_path) == bug.first_checks, f"{bug.right!r} -> {bug.wrong!r}"
 
 
+@pytest.mark.parametrize("bug", planted_kernel_bugs.BUGS, ids=lambda bug: f"{bug.file}: {bug.kind}")
+def test_the_kernels_tests_fail_on(bug, tmp_path):
+    pytest.importorskip("numba")
+    assert not planted_kernel_bugs.passes(bug, tmp_path), f"{bug.right!r} -> {bug.wrong!r}"
+
+
+def test_without_a_bug_the_kernels_tests_pass(tmp_path):
+    pytest.importorskip("numba")
+    assert planted_kernel_bugs.passes(None, tmp_path)
+
+
 def test_the_catalogue():
-    assert len(BUGS) >= 40 and len({(bug.file, bug.right, bug.wrong) for bug in BUGS}) == len(BUGS)
+    every = [*BUGS, *LOOP_BUGS, *planted_kernel_bugs.BUGS]
+    assert len(every) >= 200 and len({bug[:3] for bug in every}) == len(every)
 
 
 def test_without_a_bug_they_pass(tmp_path):
     patched_package(BUGS[0]._replace(wrong=BUGS[0].right), tmp_path)
-    assert pass_on(tmp_path, list(CHECKS.values()))
+    files = dict.fromkeys([*CHECKS.values(), *(bug.checks for bug in LOOP_BUGS)])
+    assert pass_on(tmp_path, list(files))
 
 
 TRAIN = """

@@ -2,15 +2,17 @@
 
 A twin in `kernels/` has the name and the arguments of the textbook's function. It runs for float32
 and float64 where Numba is installed, and only while it gives the numbers of the definition as that
-stands in memory (twins.py compares them at first use). Otherwise the textbook runs: for complex
+stands in memory (twins.py compares them at first use). Arguments are checked first (border.py), for
+both: nothing that does not fit reaches a kernel. Otherwise the textbook runs: for complex
 numbers, after an edit, without Numba, or after `set_backend("numpy")`. Next: twins.py.
 """
 
 import importlib
 import os
 import warnings
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, partial
 from types import ModuleType
 from typing import Any
@@ -18,11 +20,12 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from . import functional, twins
+from . import border, functional, twins
 
 BACKENDS = ("auto", "numpy", "numba")
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _chosen = os.environ.get("TINYLSTM_BACKEND", "auto")
+_here: ContextVar[tuple[str, set[str]] | None] = ContextVar("_here", default=None)  # `using`
 _warned: set[str] = set()  # names of the functions that a warning was given for
 
 
@@ -50,6 +53,27 @@ def set_backend(name: str) -> str:
     return before
 
 
+@contextmanager
+def using(name: str) -> Iterator[set[str]]:
+    """A `with` block in which this thread alone uses that backend; yields the names of the kernels
+    that run in it.
+    """
+    if name not in BACKENDS:
+        raise ValueError(f"backend is {name!r}: use one of {BACKENDS}")
+    ran: set[str] = set()
+    token = _here.set((name, ran))
+    try:
+        yield ran
+    finally:
+        _here.reset(token)
+
+
+def chosen() -> str:
+    """The backend that this thread uses now."""
+    here = _here.get()
+    return _chosen if here is None else here[0]
+
+
 @cache
 def kernels() -> ModuleType | None:
     """The module of fast twins, or None if it cannot be imported; imported at first use."""
@@ -63,42 +87,41 @@ def kernels() -> ModuleType | None:
 
 def kernels_for(*arrays: ndarray) -> ModuleType | None:
     """The kernels if they are wanted and can work on these arrays."""
-    if _chosen == "numpy":
+    if (choice := chosen()) == "numpy":
         return None
     dtype = arrays[0].dtype
     fits = dtype in FLOATS and all(array.dtype == dtype for array in arrays)
     if fits and (fast := kernels()) is not None:
         return fast
-    if _chosen == "numba":
+    if choice == "numba":
         kinds = sorted({str(array.dtype) for array in arrays})
         raise ValueError(f"backend 'numba' has no kernel for {kinds}: use 'auto', or install numba")
     return None
 
 
-def frozen_weights(weights: Iterable[ndarray]) -> AbstractContextManager[None]:
-    """A `with` block in which these do not change: kernels then prepare each of them only once."""
-    fast = None if _chosen == "numpy" else kernels()
-    return nullcontext() if fast is None else fast.frozen_weights(weights)
-
-
 def lstm_forward(x: ndarray, h0: ndarray, c0: ndarray, Wx: ndarray, *others: Any) -> Any:
     """See `functional.lstm_forward`."""
-    return _run("lstm_forward", (x, h0, c0, Wx), x, h0, c0, Wx, *others)
+    border.lstm_forward(x, h0, c0, Wx, *others)
+    arrays = x, h0, c0, Wx, *others[:2], *(a for a in others[2:3] if a is not None)
+    return _run("lstm_forward", arrays, x, h0, c0, Wx, *others)
 
 
 def lstm_backward(dout: ndarray, dhT: ndarray, dcT: ndarray, cache: Any, *grads: Any) -> Any:
     """See `functional.lstm_backward`."""
-    arrays = dout, dhT, dcT, cache.x, *grads
-    return _run("lstm_backward", arrays, dout, dhT, dcT, cache, *grads)
+    border.lstm_backward(dout, dhT, dcT, cache, *grads)
+    kept = [a for a in cache if a is not None and a is not cache.mask]
+    return _run("lstm_backward", (dout, dhT, dcT, *kept, *grads), dout, dhT, dcT, cache, *grads)
 
 
 def softmax_cross_entropy_forward(logits: ndarray, targets: ndarray, count: int) -> Any:
     """See `functional.softmax_cross_entropy_forward`."""
+    border.softmax_cross_entropy_forward(logits, targets, count)
     return _run("softmax_cross_entropy_forward", (logits,), logits, targets, count)
 
 
 def softmax_cross_entropy_backward(p: ndarray, targets: ndarray, count: int) -> Any:
     """See `functional.softmax_cross_entropy_backward`."""
+    border.softmax_cross_entropy_backward(p, targets, count)
     return _run("softmax_cross_entropy_backward", (p,), p, targets, count)
 
 
@@ -110,6 +133,7 @@ def matmul(a: ndarray, b: ndarray) -> ndarray:
 
 def add_rows(table: ndarray, ids: ndarray, rows: ndarray) -> None:
     """table[ids[i]] += rows[i] for every i, repeated ids included; changes the table in place."""
+    border.add_rows(table, ids, rows)
     fast = kernels_for(table, rows)
     (np.add.at if fast is None else fast.add_rows)(table, ids, rows)
 
@@ -134,7 +158,14 @@ def _run(name: str, arrays: tuple[Any, ...], *args: Any) -> Any:
         twin = getattr(fast, name)
         difference = twins.function_differs(name, twin, args)
         if not (difference or _warned) or _trusted(f"functional.{name}", twin, difference):
+            if here := _here.get():
+                here[1].add(name)
             return twin(*args)
+    elif chosen() == "auto" and {array.dtype for array in arrays} == set(FLOATS):
+        why = f"{name} got float32 and float64 arrays"
+        if why not in _warned:
+            _warned.add(why)
+            _warn(why, "Give x the model's type, or silence this")
     return getattr(functional, name)(*args)
 
 
@@ -145,7 +176,7 @@ def _trusted(name: str, twin: Any, difference: str) -> bool:
         return True
     file = f"kernels/{twin.__module__.split('.')[-1]}.py"
     why = f"{name} no longer gives what its fast twin in {file} gives ({difference})"
-    if _chosen == "numba":
+    if chosen() == "numba":
         raise ValueError(f"{why}: port the change to {file}, or use backend 'auto' or 'numpy'")
     if name not in _warned:
         _warned.add(name)

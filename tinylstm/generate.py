@@ -170,8 +170,7 @@ def stream(
 ) -> Iterator[int]:
     """The ids that `generate` gives, one at a time and without end: `for id in stream(...)`.
 
-    The model may be trained between two of them. For speed alone use `with model.frozen():` around
-    the loop.
+    The model may be trained between two of them.
 
     >>> from itertools import islice
     >>> from tinylstm.layers import LSTM, Dense, Embedding
@@ -205,8 +204,7 @@ def generate_columns(
     (6, 6)
     """
     history = columns(primer, len(seeds))  # (T, B)
-    with model.frozen():  # weights are packed once, not for every token
-        out = list(steps(model, history, rules, seeds, sampling, window))  # (B,) each
+    out = list(steps(model, history, rules, seeds, sampling, window))  # (B,) each
     ids = np.array(out, history.dtype).reshape(len(out), history.shape[1])  # (T, B)
     return [ids[: rules.lengths[b], b] for b in range(len(seeds))]
 
@@ -224,12 +222,14 @@ def steps(
     random = [np.random.default_rng(seed) for seed in [*seeds, *spare]]
     rules.begin(history)
     cycles, state, x = Cycles(history.shape[1]), None, history
+    frozen = model.frozen()  # weights are packed once, not for every token
     while not rules.done[: len(seeds)].all():
-        if window is None:
-            logits, state, _ = model.forward(x, state)
-            logits = logits[-1] if logits.ndim == 3 else logits  # (B, V)
-        else:
-            logits = after_windows(model, history[-window:])  # (B, V)
+        with frozen:  # not around `yield`: meanwhile, the caller may train
+            if window is None:
+                logits, state, _ = model.forward(x, state)
+                logits = logits[-1] if logits.ndim == 3 else logits  # (B, V)
+            else:
+                logits = after_windows(model, history[-window:])  # (B, V)
         uniform = np.array([rng.random() for rng in random])  # (B,)
         logits = masked(logits, rules.allowed(), cycles, sampling.max_repeat)
         tokens = rules.accept(sampling.choose(logits, uniform))  # (B,)

@@ -119,7 +119,8 @@ class CategoricalCrossentropy(Loss):
         return int((self.classes(targets) >= 0).sum())
 
     def classes(self, targets: ndarray) -> ndarray:
-        """Class numbers from class numbers or one-hot vectors of floats."""
+        """Class numbers, which integers always are, or those of one-hot vectors of floats."""
+        check_targets(targets)
         if targets.dtype.kind in "iu":
             return targets
         if not (np.isin(targets, (0, 1)).all() and (targets.sum(axis=-1) == 1).all()):
@@ -141,6 +142,7 @@ class CategoricalCrossentropy(Loss):
             raise ValueError(
                 f"targets {targets.shape} do not fit logits {logits.shape}: "
                 f"want class numbers {logits.shape[:-1]} or one-hot {logits.shape}"
+                + (", as floats: use y.astype(float)" if targets.shape == logits.shape else "")
             )
         if classes.max() >= V:
             raise ValueError(f"target {classes.max()} is outside the {V} classes of the logits")
@@ -303,14 +305,22 @@ def placed(dkept: ndarray, y: ndarray, mask: ndarray | None) -> ndarray:
 
 def check_output(y: ndarray) -> None:
     """Raise ValueError unless y is a non-empty float array."""
-    if not isinstance(y, np.ndarray) or y.dtype.kind not in "fc" or y.size == 0:
+    if not isinstance(y, np.ndarray) or y.dtype.kind not in "fc" or not y.size or not y.ndim:
         what = f"{y.dtype} {y.shape}" if isinstance(y, np.ndarray) else type(y)
         raise ValueError(f"a loss wants outputs (..., V), floats and at least one, got {what}")
+
+
+def check_targets(targets: ndarray) -> None:
+    """Raise ValueError unless targets are an array of numbers."""
+    if not isinstance(targets, np.ndarray) or targets.dtype.kind not in "biuf":
+        what = targets.dtype if isinstance(targets, np.ndarray) else f"a {type(targets).__name__}"
+        raise ValueError(f"targets are {what}: want an array of numbers")
 
 
 def fitting(y: ndarray, targets: ndarray) -> ndarray:
     """The targets in the shape of y, (..., V). Raises ValueError if they do not fit."""
     check_output(y)
+    check_targets(targets)
     if targets.shape == y.shape[:-1] and y.shape[-1] == 1:
         return targets[..., None]
     if targets.shape != y.shape:

@@ -5,7 +5,6 @@ transposes them. Next: gradcheck/__init__.py, which checks a model's gradients.
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,12 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import ArrayLike, DTypeLike
 
-from . import backend
+from . import border
 from .arrays import Arrays as ArrayData
 from .arrays import Ragged, padded, time_major
 from .files import FileError, SavedArrays, opened, quoted, save_arrays
 from .fits import check_entry, differences
+from .frozen import Frozen, changing
 from .initializers import Unfilled
 from .layers import Layer, State, layer_from_config
 from .layers.base import check_finite, label
@@ -115,7 +115,14 @@ class Sequential:
         at padding, for sequences of different lengths; the outputs there mean nothing.
         Raises ValueError, by name, for an input that is empty, not finite, or of the wrong shape.
         """
-        check_finite(f"the input of {label(self.layers[0])}", x)
+        name = f"the input of {label(self.layers[0])}"
+        check_finite(name, x)
+        if isinstance(x, ndarray) and x.dtype.kind == "c" != self.dtype.kind:
+            raise ValueError(f"{name} is {x.dtype}, but the model {self.dtype}: give real numbers")
+        if isinstance(x, ndarray) and x.dtype != self.dtype and x.dtype.kind == self.dtype.kind:
+            with np.errstate(over="ignore"):
+                x = x.astype(self.dtype)  # once: in every layer the slower type would win
+            check_finite(f"{name}, as {self.dtype}", x)
         given: list[Any] = [None] * len(self.layers) if states is None else states
         final, caches = [], []
         for layer, state in zip(self.layers, given, strict=True):
@@ -146,15 +153,17 @@ class Sequential:
     def update_statistics(self, caches: list[Any]) -> None:
         """Update each layer's statistics from a forward pass in training.
 
-        The training loop calls it once per forward pass, while no other thread uses the model.
+        The training loop calls it once per forward pass.
         """
-        for layer, cache in zip(self.layers, caches, strict=True):
-            layer.update_statistics(cache)
+        with changing(self.statistics.values()):
+            for layer, cache in zip(self.layers, caches, strict=True):
+                layer.update_statistics(cache)
 
-    def frozen(self) -> AbstractContextManager[None]:
+    def frozen(self) -> Frozen:
         """A `with` block in which no weight changes, so that kernels prepare each weight only once.
 
-        For generating step by step, and for the shards of one training step.
+        For generating step by step, and for the shards of one training step. Another thread that
+        wants to change a weight waits until the block ends.
 
         >>> from tinylstm.layers import LSTM
         >>> model, states = Sequential([LSTM(4, return_sequences=True)], input_size=2), None
@@ -162,7 +171,7 @@ class Sequential:
         ...     for step in range(3):
         ...         y, states, _ = model.forward(np.ones((1, 1, 2), np.float32), states)
         """
-        return backend.frozen_weights(self.params.values())
+        return Frozen(self.weights.values())
 
     @property
     def return_sequences(self) -> bool:
@@ -267,11 +276,17 @@ class Sequential:
 
     def set_weights(self, weights: Arrays) -> None:
         """Copy values into the weights. Raises ValueError, and copies none, if one does not fit."""
-        own = self.weights
-        if found := differences(weights, own):
+        own, weights = self.weights, {path: np.asarray(a) for path, a in weights.items()}
+        found = differences(weights, own) + [
+            f"{path} is {weights[path].dtype}, which {array.dtype} cannot hold"
+            for path, array in own.items()
+            if path in weights and not border.holds(array.dtype, weights[path])
+        ]
+        if found:
             raise ValueError(f"weights do not fit the model: {'; '.join(found)}")
-        for path, array in own.items():
-            array[...] = weights[path]
+        with changing(own.values()):
+            for path, array in own.items():
+                array[...] = weights[path]
 
     def save(self, path: str | Path, arrays: Arrays | None = None, **extra: Any) -> None:
         """Write configuration, weights (or other `arrays`) and `extra`, plain data, to an .npz."""

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from . import backend
+from . import backend, border
+from .frozen import changing
 
 Arrays = dict[str, ndarray]
 Each = Callable[[Callable[[str], None], Iterable[str]], Iterable[None]]  # as Python's `map`
@@ -67,8 +68,7 @@ class Optimizer:
             names = sorted(params.keys() ^ grads.keys())
             raise ValueError(f"parameters and gradients differ in {names}: use zero_grads()")
         for name, p in params.items():
-            if grads[name].shape != p.shape:
-                raise ValueError(f"the gradient of {name} is {grads[name].shape}, not {p.shape}")
+            border.update(name, p, grads[name], self.slots)
         self.steps += 1
         for memory in self.slots.values():
             for name in params:
@@ -88,7 +88,8 @@ class Optimizer:
                 a *= momentum
                 a += (1 - momentum) * p
 
-        list(each(one, params))
+        with changing(params.values()):  # no other thread reads them meanwhile
+            list(each(one, params))
 
     def step(self, p: ndarray, g: ndarray, *slots: ndarray) -> None:
         """Update one parameter p and its slots in place, given its gradient g."""
@@ -227,12 +228,20 @@ class AdamW(Adam):
 
 
 def global_norm(grads: Arrays) -> float:
-    """The Euclidean length of all gradients taken as one vector, summed in float64.
+    """The Euclidean length of all gradients taken as one vector, of any size: 1e30 in float32 too.
 
     >>> global_norm({"a": np.array([3.0]), "b": np.array([4.0])})
     5.0
     """
-    return float(np.sqrt(sum(float(np.vdot(g, g).real) for g in grads.values())))
+    norm = float(np.sqrt(sum(float(np.vdot(g, g).real) for g in grads.values())))
+    if 1e-15 < norm < 1e15:
+        return norm
+    # float32's squares end at 1e-38 and 1e38: take them relative to the largest number
+    largest = max((float(np.abs(g).max(initial=0)) for g in grads.values()), default=0.0)
+    if not 0 < largest < np.inf:
+        return largest
+    parts = (np.vdot(q, q).real for q in (g / g.dtype.type(largest) for g in grads.values()))
+    return largest * float(np.sqrt(sum(map(float, parts))))
 
 
 def clip_by_global_norm(grads: Arrays, limit: float) -> float:

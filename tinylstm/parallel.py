@@ -7,6 +7,7 @@ BLAS release Python's lock, so threads are enough on one machine. Next: ranks.py
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy import ndarray
 
 from .data import Batch
 from .layers import State
-from .layers.base import Mask
+from .layers.base import Mask, describe
 from .losses import Loss, kept, placed
 from .metrics import Metric
 from .model import Arrays, Sequential
@@ -166,6 +167,7 @@ class Shards:
 
     def count(self, batch: Batch) -> int:
         """The number of targets, which the sum of the batch's losses is divided by."""
+        check_batch(batch, self.model.return_sequences)
         masked = batch.mask is not None and self.model.return_sequences
         return self.loss.count(batch.targets[batch.mask] if masked else batch.targets)
 
@@ -197,7 +199,8 @@ class Shards:
         def some(thread: int) -> list[Any]:
             return [work(item) for item in items[thread::n]]
 
-        others = [self.pool.submit(some, thread) for thread in range(1, n)]
+        # in the context of this call, whose frozen weights they use
+        others = [self.pool.submit(copy_context().run, some, thread) for thread in range(1, n)]
         try:
             done = [some(0), *(other.result() for other in others)]
         finally:  # an error in one thread must not leave another at work on the same arrays
@@ -207,9 +210,22 @@ class Shards:
 
     def cuts(self, batch: Batch) -> list[tuple[int, int]]:
         """Where each shard begins and ends in the batch, as evenly as possible."""
+        check_batch(batch, self.model.return_sequences)
         B = batch.x.shape[1]
         n = min(self.shards, B)
         return [(B * i // n, B * (i + 1) // n) for i in range(n)]
+
+
+def check_batch(batch: Batch, time: bool) -> None:
+    """Raise ValueError unless x is (T, B, ...), none of them 0, and targets and mask fit it."""
+    x, y, mask = batch.x, batch.targets, batch.mask
+    if not isinstance(x, ndarray) or x.ndim < 2 or 0 in x.shape:
+        raise ValueError(f"a batch wants x of (T, B) or (T, B, D), not 0, got {describe(x)}")
+    (T, B), every = x.shape[:2], mask is not None and time  # a target for every step
+    if not isinstance(y, ndarray) or (y.shape[:2] != (T, B) and (every or y.shape[:1] != (B,))):
+        raise ValueError(f"a batch wants targets ({T}, {B}, ...) or ({B}, ...), got {describe(y)}")
+    if mask is not None and describe(mask) != f"bool {(T, B)}":
+        raise ValueError(f"a batch wants a mask of bool {(T, B)}, got {describe(mask)}")
 
 
 def part(batch: Batch, a: int, b: int) -> tuple[ndarray, Mask]:

@@ -21,6 +21,7 @@ from .arrays import Ragged
 from .checkpoint import Checkpoint, load_checkpoint
 from .data import Batch, Data
 from .evaluation import add, carried, means, measured
+from .frozen import training
 from .layers import State
 from .losses import CategoricalCrossentropy, Loss, NotFiniteError
 from .metrics import Metric, Metrics, metrics_from
@@ -182,7 +183,8 @@ def fit(
     Returns a dictionary for each epoch: `loss` and `val_loss` per target, the metrics likewise,
     `norm`, the mean gradient norm, `seconds` and `tokens_per_second` (targets).
     Raises DivergedError when the loss explodes or becomes NaN or infinite, FileError for a
-    checkpoint that cannot be read, ValueError for one of another run.
+    checkpoint that cannot be read, ValueError for one of another run, RuntimeError while another
+    thread trains the same model.
 
     >>> from tinylstm.data import Streams, Tokens
     >>> from tinylstm.layers import LSTM, Dense, Embedding
@@ -211,7 +213,7 @@ def fit(
     called = Together(callbacks, run, ranks)
     called.on("on_train_begin")
     try:
-        with interruptible(ranks) as interrupt, pool:
+        with interruptible(ranks) as interrupt, pool, training(model.params.values()):
             while len(run.history) < epochs and not (run.stop or run.finished):
                 for value in train_epoch(run, pool, data):
                     called.on("on_batch_end", value)

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..backend import using
 from ..layers import Layer
 from ..losses import Loss
 from ..model import Sequential
@@ -49,6 +50,7 @@ def gradcheck(
     method: str = "complex",
     training: bool = True,
     mask: ndarray | None = None,
+    backend: str = "numpy",
 ) -> Report:
     """Compare every gradient of a built layer or model with the numerical derivative.
 
@@ -57,9 +59,10 @@ def gradcheck(
     check uses a random linear function of the outputs. tolerance: limit on the largest error,
     relative to the largest gradient in the array, or to a tenth of the largest gradient anywhere
     (the output's included) if that is more; by default 1e-12, or the method's own accuracy.
-    training: whether dropout and batch normalization work as in training. mask (T, B): False at
-    padding. The net is not changed: a copy gets random values. Raises ValueError if nothing can be
-    checked or a shape is wrong.
+    backend: which implementation is checked, "numpy", the textbook, or "numba", the kernels, which
+    take no complex numbers; the report names it. training: whether dropout and batch normalization
+    work as in training. mask (T, B): False at padding. The net is not changed: a copy gets random
+    values. Raises ValueError if nothing can be checked or a shape is wrong.
 
     >>> from tinylstm.layers import LSTM
     >>> model = Sequential([LSTM(3, return_sequences=True)], input_size=2)
@@ -69,10 +72,15 @@ def gradcheck(
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}: use one of {sorted(METHODS)}")
+    if method == "complex" and backend == "numba":
+        raise ValueError("kernels take no complex numbers: use method 'central' or 'directional'")
     rows, default = METHODS[method]
-    problem = Problem(net, x, targets, loss, seed, training, method == "complex", mask)
-    limit = default(problem.precision) if tolerance is None else tolerance
-    return Report(rows(problem, limit), limit)
+    with using(backend) as kernels:
+        problem = Problem(net, x, targets, loss, seed, training, method == "complex", mask)
+        limit = default(problem.precision) if tolerance is None else tolerance
+        found = rows(problem, limit)
+    ran = f"kernels: {', '.join(sorted(kernels))}" if kernels else "textbook"
+    return Report(found, limit, ran)
 
 
 def complex_step(problem: Problem, tolerance: float) -> list[Row]:

@@ -44,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("settings", nargs="*", help="constructor arguments: units=4 activation=relu")
     line.add_argument("--method", choices=sorted(METHODS), help="default: complex; for a "
                       "model file: directional")  # fmt: skip
+    line.add_argument("--backend", default="numpy", choices=("numpy", "numba"), help="what is "
+                      "checked: numpy, the textbook (default), or numba, the kernels; not by the "
+                      "complex method")  # fmt: skip
     line.add_argument("--input-size", type=int, default=3, help="D, features (default 3)")
     line.add_argument("--steps", type=int, default=4, help="T, steps (default 4)")
     line.add_argument("--batch", type=int, default=2, help="B, sequences (default 2)")
@@ -63,7 +66,7 @@ def check(options: argparse.Namespace) -> Report:
     settings = dict(setting(text) for text in options.settings)
     rng = np.random.default_rng(options.seed)
     targets = loss = None
-    method = options.method or "complex"
+    method = options.method or ("central" if options.backend == "numba" else "complex")
     if options.net.endswith(".npz"):
         net: Any = Sequential.load(options.net)
         method = options.method or "directional"
@@ -82,6 +85,7 @@ def check(options: argparse.Namespace) -> Report:
         seed=options.seed,
         tolerance=options.tolerance,
         method=method,
+        backend=options.backend,
         training=not options.inference,
     )
 

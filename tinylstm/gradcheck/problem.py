@@ -142,7 +142,7 @@ def model_copy(
     kind = np.dtype(complex) if in_complex else np.result_type(*arrays, *[] if arrays else [float])
     layers = copy.deepcopy(layers, {id(array): array.astype(kind) for array in arrays})
     model = copy.copy(Sequential([Layer()]))
-    model.layers = layers
+    model.layers, model.dtype = layers, kind
     for layer in layers:
         layer.name = getattr(layer, "name", "") or type(layer).__name__.lower()
     return model, kind

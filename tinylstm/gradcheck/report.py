@@ -29,15 +29,16 @@ class Report:
     """All rows. `print` shows a table; `ok` says whether every error is within the tolerance.
 
     >>> row = Row("lstm_1.b", (8,), 0.5, (Entry((3,), 0.1, 0.2),))
-    >>> print(Report([row], 1e-12))
+    >>> print(Report([row], 1e-12, "textbook"))
     array     shape           largest error
     lstm_1.b  (8,)            5.0e-01  WRONG
         at (3,) backward says 0.1, the check 0.2
-    NOT within 1e-12
+    NOT within 1e-12 (textbook)
     """
 
     rows: list[Row]
     tolerance: float
+    implementation: str = ""  # what was checked: the textbook, or the kernels by name
 
     @property
     def error(self) -> float:
@@ -60,4 +61,6 @@ class Report:
                 place = f"at {entry.index} " if entry.index else ""
                 says = f"backward says {entry.backward:.6g}, the check {entry.check:.6g}"
                 lines.append(f"    {place}{says}")
-        return "\n".join([*lines, f"{'all' if self.ok else 'NOT'} within {self.tolerance:.0e}"])
+        what = f" ({self.implementation})" if self.implementation else ""
+        verdict = "all" if self.ok else "NOT"
+        return "\n".join([*lines, f"{verdict} within {self.tolerance:.0e}{what}"])

@@ -2,7 +2,8 @@
 
 Read in this order: vectors.py (the vector unit), gates.py (the cell's maths), tiles.py and
 products.py (the matrix product), lstm.py (the recurrence), elementwise.py (the rest), pool.py
-(memory). Compiled code is cached under a name made from these files' contents.
+(memory). Compiled code is cached under a name made from these files' contents. Kernels trust the
+shapes that they are handed: call them through backend.py, which has them checked in border.py.
 Next: vectors.py.
 """
 
@@ -35,14 +36,13 @@ try:
         softmax_cross_entropy_backward,
         softmax_cross_entropy_forward,
     )
-    from .lstm import frozen_weights, lstm_backward, lstm_forward
+    from .lstm import lstm_backward, lstm_forward
 finally:
     config.CACHE_DIR = _before
 
 __all__ = [
     "OPTIMIZER_STEPS",
     "add_rows",
-    "frozen_weights",
     "lstm_backward",
     "lstm_forward",
     "matmul",

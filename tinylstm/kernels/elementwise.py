@@ -12,7 +12,7 @@ from numba import njit
 from numpy import ndarray
 
 from .gates import exp_minus, largest, total_of
-from .pool import empty
+from .pool import empty, ready
 
 
 @njit(nogil=True, cache=True)
@@ -81,7 +81,7 @@ def softmax_cross_entropy_forward(
 ) -> tuple[ndarray, ndarray]:
     """See `functional.softmax_cross_entropy_forward`."""
     count = max(int((targets >= 0).sum()), 1) if count is None else count
-    logits, ids = np.ascontiguousarray(logits), np.asarray(targets, np.int64)
+    logits, ids = ready(logits), ready(np.asarray(targets, np.int64))
     p = empty(logits.shape, logits.dtype)
     total = _softmax(logits.ravel(), ids, p.ravel(), *logits.shape)
     return logits.dtype.type(total / count), p
@@ -93,8 +93,8 @@ def softmax_cross_entropy_backward(
     """See `functional.softmax_cross_entropy_backward`."""
     count = max(int((targets >= 0).sum()), 1) if count is None else count
     d = empty(p.shape, p.dtype)
-    ids, scale = np.asarray(targets, np.int64), p.dtype.type(1 / count)
-    _softmax_backward(np.ascontiguousarray(p).ravel(), ids, scale, d.ravel(), *p.shape)
+    ids, scale = ready(np.asarray(targets, np.int64)), p.dtype.type(1 / count)
+    _softmax_backward(ready(p).ravel(), ids, scale, d.ravel(), *p.shape)
     return d
 
 
@@ -105,12 +105,10 @@ def matmul(a: ndarray, b: ndarray) -> ndarray:
 
 def add_rows(table: ndarray, ids: ndarray, rows: ndarray) -> None:
     """See `backend.add_rows`."""
-    rows = np.ascontiguousarray(rows)
-    if not table.flags.c_contiguous:
+    if not table.flags.carray:
         return np.add.at(table, ids, rows)
-    return _add_rows(
-        table.reshape(-1), np.asarray(ids, np.int64).ravel(), rows.ravel(), table.shape[1]
-    )
+    ids = ready(np.asarray(ids, np.int64))
+    return _add_rows(table.reshape(-1), ids.ravel(), ready(rows).ravel(), table.shape[1])
 
 
 def sgd_step(optimizer: Any, p: ndarray, g: ndarray, *slots: ndarray) -> None:
@@ -132,10 +130,10 @@ def adam_step(optimizer: Any, p: ndarray, g: ndarray, *slots: ndarray) -> None:
 
 
 def _step(kernel: Any, optimizer: Any, arrays: list[ndarray], *numbers: float) -> None:
-    """Run a kernel on flat arrays; the definition if one of them is not contiguous."""
-    if all(array.flags.c_contiguous for array in arrays):
-        kind = arrays[0].dtype.type
-        kernel(*(array.reshape(-1) for array in arrays), *map(kind, numbers))
+    """Run a kernel on flat arrays; the definition if one of them is not as kernels want it."""
+    shape, dtype = arrays[0].shape, arrays[0].dtype
+    if all(a.flags.carray and a.shape == shape and a.dtype == dtype for a in arrays):
+        kernel(*(array.reshape(-1) for array in arrays), *map(dtype.type, numbers))
     else:
         optimizer.step(*arrays)
 

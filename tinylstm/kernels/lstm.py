@@ -9,9 +9,7 @@ that the weights' gradients, two products over all steps at the end, need. Next:
     <- t    dh, dc  ->  dz  ->  dz Wh' (the next dh),  dz Wx' (dx[t]),  dz to its panels
 """
 
-from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,9 +17,10 @@ from numba import njit
 from numpy import ndarray
 from numpy.lib.stride_tricks import as_strided
 
+from ..frozen import prepared
 from ..functional import LSTMCache
 from .gates import cell_backward, cell_forward, to_panels
-from .pool import empty
+from .pool import empty, ready
 from .products import BLOCK_K, BLOCK_M, pack, product
 from .vectors import wide as panel_width
 
@@ -102,35 +101,18 @@ def row_length(n: int, dtype: Any) -> int:
 def flat_rows(a: ndarray) -> tuple[ndarray, int]:
     """a (T, B, n) as a flat array, and the distance between its rows in numbers."""
     T, B, n = a.shape
-    row = a.strides[1] // a.itemsize
-    if a.strides[2] != a.itemsize or a.strides[0] != B * a.strides[1]:
-        return np.ascontiguousarray(a).ravel(), n
+    row, rest = divmod(a.strides[1], a.itemsize)
+    even = rest == 0 and row >= n and a.strides[::2] == (B * a.strides[1], a.itemsize)
+    if not (even and a.flags.behaved):
+        return ready(a).ravel(), n
     return as_strided(a, ((T * B - 1) * row + n,), (a.itemsize,)), row
-
-
-_frozen: dict[int, dict[bool, Future]] = {}  # id of a weight: {transposed: its panels}
-
-
-@contextmanager
-def frozen_weights(weights: Iterable[ndarray]) -> Iterator[None]:
-    """A block in which the weights must not change, so each is packed once, for all threads.
-
-    The packed copies are dropped at the end. Used for the shards of a step, and for composing.
-    """
-    new = {id(W): W for W in weights if id(W) not in _frozen}  # holds W, so no id is reused
-    _frozen.update((key, {}) for key in new)
-    try:
-        yield
-    finally:
-        for key in new:
-            del _frozen[key]
 
 
 def packed(*weights: ndarray, transposed: bool = False) -> list[ndarray]:
     """The weights, or their transposes, in panels; threads that need the same one share it."""
     panels = []
     for W in weights:
-        begun = _frozen.get(id(W), {})
+        begun = prepared(W)
         if transposed not in begun:
             mine = Future[ndarray]()
             if begun.setdefault(transposed, mine) is mine:  # no other thread was first
@@ -148,7 +130,7 @@ def pack_panels(W: ndarray, transposed: bool) -> ndarray:
     b_k, b_n = (1, W.shape[1]) if transposed else (W.shape[1], 1)
     wide = panel_width(W.dtype)
     P = empty((-(-N // wide) * wide * K,), W.dtype, shared=True)
-    pack(np.ravel(W), 0, b_k, b_n, K, N, wide, P, 0)
+    pack(ready(W).ravel(), 0, b_k, b_n, K, N, wide, P, 0)
     return P
 
 
@@ -164,15 +146,15 @@ def lstm_forward(
 ) -> tuple[ndarray, ndarray, ndarray, LSTMCache]:
     """See `functional.lstm_forward`."""
     (T, B, D), H, dtype = x.shape, Wh.shape[0], x.dtype
-    x = np.ascontiguousarray(x)
+    x = ready(x)
     h, c = empty((T + 1, B, H), dtype), empty((T + 1, B, H), dtype)
     row = row_length(4 * H, dtype)
     rows = empty((T, B, row), dtype)
     h[0], c[0] = h0, c0
     h_in = h if dropout is None else empty((T, B, H), dtype)
     _forward(
-        x.ravel(), h.ravel(), h_in.ravel(), c.ravel(), rows.ravel(), *packed(Wx, Wh), b,
-        flat(dropout, dtype), flat(mask, bool), T, B, D, H, row, panel_width(dtype),
+        x.ravel(), h.ravel(), h_in.ravel(), c.ravel(), rows.ravel(), *packed(Wx, Wh),
+        ready(b), flat(dropout, dtype), flat(mask, bool), T, B, D, H, row, panel_width(dtype),
     )  # fmt: skip
     return h[1:], h[T], c[T], LSTMCache(x, h, c, rows[:, :, : 4 * H], Wx, Wh, dropout, mask)
 
@@ -199,8 +181,8 @@ def lstm_backward(
     kept = empty((B, H) if mask is not None else (0, 0), dtype)
     flat_gates, row = flat_rows(gates)
     _backward(
-        np.ascontiguousarray(dout).ravel(), dh.ravel(), dc.ravel(), kept.ravel(), x.ravel(),
-        h_in.ravel(), c.ravel(), flat_gates, *packed(Wx, Wh, transposed=True),
+        ready(dout).ravel(), dh.ravel(), dc.ravel(), kept.ravel(), ready(x).ravel(),
+        ready(h_in).ravel(), ready(c).ravel(), flat_gates, *packed(Wx, Wh, transposed=True),
         flat(dropout, dtype), flat(mask, bool), dx.ravel(), dz.ravel(), dzP,
         empty((BLOCK_M * BLOCK_K,), dtype), dW.ravel(), db_here, T, B, D, H, row, dz_row, wide,
     )  # fmt: skip
@@ -212,4 +194,4 @@ def lstm_backward(
 
 def flat(factors: ndarray | None, dtype: Any) -> ndarray:
     """Dropout's factors or a mask as a flat array; empty for None."""
-    return np.empty(0, dtype) if factors is None else np.ascontiguousarray(factors, dtype).ravel()
+    return np.empty(0, dtype) if factors is None else ready(np.asarray(factors, dtype)).ravel()

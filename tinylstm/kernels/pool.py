@@ -69,6 +69,14 @@ def empty(shape: tuple[int, ...], dtype: Any, shared: bool = False) -> ndarray:
     return np.asarray(Block(memory, shelf, shape, dtype))
 
 
+def ready(a: ndarray) -> ndarray:
+    """The array, or a copy where kernels cannot take it: they read no strides, want numbers at
+    aligned addresses, and would be compiled once more for memory that is read-only.
+    """
+    a = np.asarray(a)  # a subclass has no meaning here
+    return a if a.flags.carray else a.copy()
+
+
 def memory_of(size: int) -> ndarray:
     """Allocate `size` bytes, aligned to a cache line; large ones on Linux's huge pages."""
     global _obtained
@@ -76,7 +84,10 @@ def memory_of(size: int) -> ndarray:
         _obtained += size
     huge = 1 << 21
     if size >= huge // 4 and hasattr(mmap, "MADV_HUGEPAGE"):
-        pages = mmap.mmap(-1, -(-size // huge) * huge)
+        try:
+            pages = mmap.mmap(-1, -(-size // huge) * huge)
+        except (OSError, OverflowError) as error:
+            raise MemoryError(f"no room for an array of {size:,} bytes") from error
         pages.madvise(mmap.MADV_HUGEPAGE)
         return np.frombuffer(pages, np.uint8, size)
     raw = np.empty(size + 64, np.uint8)

@@ -81,5 +81,5 @@ def product(  # type: ignore[no-untyped-def]
                 if partial:
                     for i in range(m):
                         for j in range(N - n0):
-                            old = C[c + i * c_row + n0 + j] if more else 0 * edge[0]
-                            C[c + i * c_row + n0 + j] = old + edge[i * wide + j]
+                            to = c + i * c_row + n0 + j
+                            C[to] = C[to] + edge[i * wide + j] if more else edge[i * wide + j]

@@ -168,15 +168,38 @@ def check_mask(layer: Layer, mask: Mask, x: ndarray) -> None:
 
 def check_state(layer: Layer, state: State, expected: State) -> None:
     """Raise ValueError unless the state is finite and of the expected shapes."""
-    shapes = [np.shape(array) for array in state]
-    wanted = [array.shape for array in expected]
+    check_shapes(layer, "a state", state, expected)
+    for array in state:
+        check_finite(f"the state of {label(layer)}", array)
+
+
+def check_shapes(layer: Layer, what: str, state: State, expected: State) -> None:
+    """Raise ValueError unless these are arrays of floats, of the expected shapes."""
+    shapes, wanted = [np.shape(array) for array in state], [array.shape for array in expected]
     if shapes != wanted:
         raise ValueError(
-            f"{label(layer)} wants a state of shapes {wanted}, got {shapes}: "
+            f"{label(layer)} wants {what} of shapes {wanted}, got {shapes}: "
             f"begin with initial_state({wanted[0][0]})"
         )
     for array in state:
-        check_finite(f"the state of {label(layer)}", array)
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fc":
+            raise ValueError(f"{label(layer)} wants {what} of floats, got {describe(array)}")
+
+
+def check_gradients(layer: Layer, dy: Any, shape: tuple[int, ...], grads: Grads) -> None:
+    """Raise ValueError unless dy has the shape of the output, and `grads` those of the parameters:
+    NumPy would reshape or broadcast them.
+    """
+    given = [("dy", dy, shape)]
+    given += [(f"grads[{n!r}]", grads.get(n), p.shape) for n, p in layer.params.items()]
+    for name, array, wanted in given:
+        if (
+            not isinstance(array, np.ndarray)
+            or array.shape != wanted
+            or array.dtype.kind not in "fc"
+        ):
+            raise ValueError(f"{label(layer)} wants {name} as floats {wanted}, "
+                             f"got {describe(array)}")  # fmt: skip
 
 
 def check_finite(name: str, array: Any) -> None:

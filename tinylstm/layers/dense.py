@@ -16,6 +16,7 @@ from .base import (
     Layer,
     Rng,
     State,
+    check_gradients,
     check_input,
     check_positive,
     known_size,
@@ -98,6 +99,7 @@ class Activation(Layer):
     def backward(
         self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
     ) -> Backward:
+        check_gradients(self, dy, cache.shape, grads)
         return ACTIVATIONS[self.activation][1](dy, cache), ()
 
 
@@ -150,6 +152,7 @@ class Dense(Layer):
         self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
     ) -> Backward:
         x, y = cache
+        check_gradients(self, dy, y.shape, grads)
         W, b = self.params["W"], self.params["b"]
         # y = activation(z)
         dz = ACTIVATIONS[self.activation][1](dy, y).reshape(-1, len(b))  # (N, U)

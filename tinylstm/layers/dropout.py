@@ -9,7 +9,17 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import DTypeLike
 
-from .base import Backward, Forward, Grads, Layer, Rng, State, check_input, check_rate
+from .base import (
+    Backward,
+    Forward,
+    Grads,
+    Layer,
+    Rng,
+    State,
+    check_gradients,
+    check_input,
+    check_rate,
+)
 
 
 def dropout_mask(rng: Rng, shape: tuple[int, ...], rate: float, dtype: DTypeLike) -> ndarray | None:
@@ -47,5 +57,7 @@ class Dropout(Layer):
     def backward(
         self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
     ) -> Backward:
+        if cache is not None:
+            check_gradients(self, dy, cache.shape, grads)
         # y = x * mask
         return (dy if cache is None else dy * cache), ()

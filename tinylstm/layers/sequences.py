@@ -25,10 +25,12 @@ from .base import (
     Mask,
     Rng,
     State,
+    check_gradients,
     check_input,
     check_mask,
     check_positive,
     check_rate,
+    check_shapes,
     check_state,
     known_size,
 )
@@ -89,7 +91,12 @@ class Recurrent(Layer):
     def backward(
         self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
     ) -> Backward:
-        dfinal = self.initial_state(cache.x.shape[1]) if dstate is None else dstate
+        (T, B, _), time = cache.x.shape, self.return_sequences
+        check_gradients(self, dy, (T, B, self.units) if time else (B, self.units), grads)
+        dfinal = zeros = self.initial_state(B)
+        if dstate is not None:
+            check_shapes(self, "dstate", dstate, zeros)
+            dfinal = dstate
         if not self.return_sequences:  # y = outputs[-1] = the final h
             dfinal = (dfinal[0] + dy, *dfinal[1:])  # (B, H) each
             dy = np.zeros_like(cache.h[1:])  # (T, B, H)

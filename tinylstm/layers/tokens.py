@@ -17,6 +17,7 @@ from .base import (
     Layer,
     Rng,
     State,
+    check_gradients,
     check_ids,
     check_input,
     check_positive,
@@ -58,6 +59,7 @@ class Embedding(Layer):
     def backward(
         self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
     ) -> Backward:
+        check_gradients(self, dy, (*cache.shape, self.units), grads)
         # y[t, b] = table[ids[t, b]]        a repeated token sums its gradients
         backend.add_rows(grads["table"], cache, dy)
         return None, ()
@@ -120,6 +122,7 @@ class TiedDense(Layer):
         self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
     ) -> Backward:
         x, table = cache, self.params["table"]
+        check_gradients(self, dy, (*x.shape[:-1], len(table)), grads)
         dy2 = dy.reshape(-1, len(table))  # (N, V)
         # y = x table^T + b
         grads["table"] += dy2.T @ x.reshape(-1, x.shape[-1])  # (V, U)

@@ -1,0 +1,131 @@
+"""Bugs of one line each in shards, data, the loop, resume and the border, as in planted_bugs.py.
+
+Most of them leave every single function plausible: a state that is never carried, one dropout mask
+for all shards, an order of data that never changes. What sees them is a plain loop beside the whole
+run, in test_loop.py.
+"""
+
+from planted_bugs import Bug
+
+PAR, TRAIN, EVAL, DATA, WIN, ARR, RESUME, FROZEN, BORDER, OPT, LOSS, RANKS = (
+    f"{name}.py"
+    for name in (
+        *("parallel", "training", "evaluation", "data", "windows", "arrays", "resume", "frozen"),
+        *("border", "optimizers", "losses", "ranks"),
+    )
+)
+FIRST = {FROZEN: "test_frozen.py", BORDER: "test_border.py", OPT: "test_optimizers.py"}
+FIRST[LOSS] = "test_losses.py"
+
+LOOP_BUGS = [
+    Bug(PAR, "entropy = [*(seed or [0]), shard, *([nth] if nth else [])]",
+        "entropy = [*(seed or [0])]", "one dropout mask for all shards"),
+    Bug(PAR, "entropy = [*(seed or [0]), shard, *([nth] if nth else [])]",
+        "entropy = [*(seed or [0]), shard]", "one dropout mask for all batches of an update"),
+    Bug(PAR, "entropy = [*(seed or [0]), shard, *([nth] if nth else [])]", "entropy = [0, shard]",
+        "the same dropout at every step"),
+    Bug(PAR, "if self.model.statistics:", "if self.model.statistics and shard == 0:",
+        "statistics from the first shard only"),
+    Bug(PAR, "self.ranks.add(self.flats, len(cuts), self.each)",
+        "self.ranks.add(self.flats, 1, self.each)", "gradients of the first shard only"),
+    Bug(PAR, "if not (nth and shard == 0):", "if shard >= 0:", "all but the last batch forgotten"),
+    Bug(PAR, "value, dy, measured = self.judge(y, targets(batch, y, a, b), mask, count)",
+        "value, dy, measured = self.judge(y, targets(batch, y, a, b), mask, count * (b - a) * "
+        "len(cuts) // batch.x.shape[1])", "uneven shards weighted alike"),
+    Bug(PAR, "None if batch.mask is None else batch.mask[:, a:b]",
+        "None if batch.mask is None else batch.mask[:, : b - a]", "a mask that is not cut"),
+    Bug(PAR, "[tuple(array[a:b] for array in state)", "[tuple(array[: b - a] for array in state)",
+        "states of the first shard for all"),
+    Bug(PAR, "return batch.targets[:, a:b] if y.ndim > 2 else batch.targets[a:b]",
+        "return batch.targets[:, : b - a] if y.ndim > 2 else batch.targets[: b - a]",
+        "targets of the first shard for all"),
+    Bug(PAR, "return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)",
+        "return arrays[0] if len(arrays) == 1 else np.concatenate(arrays[::-1])",
+        "states joined in reverse"),
+    Bug(PAR, "self.measured[metric.name] = sum(totals), sum(counts)",
+        "self.measured[metric.name] = totals[0], counts[0]", "metrics of the first shard only"),
+    Bug(PAR, "x, mask = part(batch, a, b)\n            y, after, _", "x, mask = part(batch, a, b)\n"
+        "            mask = None\n            y, after, _", "no mask in evaluation"),
+    Bug(TRAIN, "run.states, loss = states, loss + value", "loss = loss + value",
+        "the state never carried"),
+    Bug(TRAIN, "norm = clip_by_global_norm(grads, run.clip)",
+        "norm = clip_by_global_norm(grads, 5.0)", "a clipping limit ignored"),
+    Bug(TRAIN, "            if run.penalty is not None:\n",
+        "            clip_by_global_norm(grads, run.clip)\n"
+        "            if run.penalty is not None:\n",
+        "clipping before the sum"),
+    Bug(TRAIN, "data.epoch(len(run.history))", "data.epoch(0)",
+        "the same order of data in every epoch"),
+    Bug(TRAIN, "islice(data.epoch(len(run.history)), run.batch, None)",
+        "islice(data.epoch(len(run.history)), 0, None)", "an epoch begun again on resume"),
+    Bug(TRAIN, "seed = [run.seed, run.step]", "seed = [run.seed, len(run.history)]",
+        "the same dropout all epoch"),
+    Bug(TRAIN, "shards.gradients(batch, run.states, seed, count, i)",
+        "shards.gradients(batch, run.states, seed, None, i)",
+        "batches of an update weighted alike"),
+    Bug(TRAIN, "self.batch, self.states, self.sums = 0, None,",
+        "self.batch, self.sums = 0,", "a state carried into the next epoch"),
+    Bug(TRAIN, "loss / max(tokens, 1),", "loss / max(self.batch, 1),", "a loss per batch"),
+    Bug(TRAIN, "return self.model.weights | self.optimizer.averages", "return self.model.weights",
+        "averages that nobody uses"),
+    Bug(TRAIN, "self.model.set_weights(self.model.weights | own)", "pass",
+        "averages that training goes on from"),
+    Bug(OPT, "min(self.ema_momentum, 1 - 9 / (self.steps + 8))", "self.ema_momentum",
+        "averages without their warm-up"),
+    Bug(EVAL, "return [tuple(array * keep for array in state) for state in states]",
+        "return states",
+        "a state that is not reset"),
+    Bug(EVAL, "value, states = shards.evaluate(batch, carried(shards.model, states, batch))",
+        "value, states = shards.evaluate(batch, carried(shards.model, None, batch))",
+        "validation that forgets between batches"),
+    Bug(DATA, "nth = i - (int(lane.ends[place - 1]) if place else 0)", "nth = i",
+        "chunks of a later piece off their place"),
+    Bug(DATA, "following = self.tokens.targets[first + 1 : first + 1 + n]",
+        "following = self.tokens.targets[first : first + n]", "each token its own target"),
+    Bug(DATA, "n, table = min(T, end - 1 - first), tables[piece]",
+        "n, table = min(T, len(self.tokens) - 1 - first), tables[piece]",
+        "targets of the next piece"),
+    Bug(DATA, "nth == 0 or i == lane.first", "i == lane.first", "no reset where a piece begins"),
+    Bug(DATA, "cuts = [whole.last * b // self.streams",
+        "cuts = [(whole.last - 1) * b // self.streams",
+        "the last chunk never read"),
+    Bug(WIN, "np.random.default_rng([self.seed, epoch])", "np.random.default_rng(self.seed)",
+        "windows in the same order in every epoch"),
+    Bug(WIN, "follows - self.steps + np.arange", "follows - self.steps - 1 + np.arange",
+        "windows off by one"),
+    Bug(ARR, "order = np.random.default_rng([self.seed, epoch]).permutation(order)",
+        "order = np.random.default_rng(self.seed).permutation(order)",
+        "sequences in the same order in every epoch"),
+    Bug(ARR, "int(mask.any(axis=1)[::-1].argmax())", "int(mask.all(axis=1)[::-1].argmax())",
+        "a batch cut after its shortest sequence"),
+    Bug(ARR, "return part(0, cut, self.shuffle), part(cut, N, False)",
+        "return part(0, N, self.shuffle), part(cut, N, False)", "training on what is held out"),
+    Bug(RESUME, "run.optimizer.steps, run.optimizer.learning_rate = kept.optimizer_steps, "
+        "kept.learning_rate", "run.optimizer.steps = kept.optimizer_steps",
+        "a learning rate not restored"),
+    Bug(RESUME, "run.optimizer.steps, run.optimizer.learning_rate = kept.optimizer_steps, "
+        "kept.learning_rate", "run.optimizer.learning_rate = kept.learning_rate",
+        "Adam's steps not restored"),
+    Bug(RESUME, "run.optimizer.slots |= kept.slots", "pass", "the optimizer's memory not restored"),
+    Bug(RESUME, "run.states, run.finished = kept.states, kept.finished",
+        "run.finished = kept.finished", "states not restored"),
+    Bug(RESUME, "run.step, run.batch, run.sums = kept.step, kept.batch, dict(kept.sums)",
+        "run.step, run.batch = kept.step, kept.batch", "sums not restored"),
+    Bug(RESUME, '("epochs", "steps_per_epoch", "clip", "seed")',
+        '("epochs", "steps_per_epoch", "seed")',
+        "a run that may go on with another limit"),
+    Bug(FROZEN, "frozen.prepared = {key: {} for key in frozen.ids}", "pass",
+        "prepared weights that outlive a change"),
+    Bug(FROZEN, "_turn.wait_for(free)", "pass", "a change that does not wait for readers"),
+    Bug(FROZEN, "_turn.wait_for(lambda: not any(self.ids & ids for ids in _changing))", "pass",
+        "a reader that does not wait for a change"),
+    Bug(BORDER, 'wanted += [("Wx", Wx, (D, 4 * H)), ("Wh", Wh, (H, 4 * H)), ("b", b, (4 * H,))]',
+        'wanted += [("Wx", Wx, (D, 4 * H)), ("Wh", Wh, (H, 4 * H))]', "a bias that nobody checks"),
+    Bug(BORDER, "(worst := int(ids.max())) >= size:", "(worst := int(ids.max())) > size:",
+        "an index one too far"),
+    Bug(OPT, "border.update(name, p, grads[name], self.slots)", "pass", "slots that nobody checks"),
+    Bug(OPT, "if 1e-15 < norm < 1e15:", "if True:", "a norm that overflows"),
+    Bug(LOSS, "z = logits - logits.real.max(axis=-1, keepdims=True)  # (n, V)\n        chosen",
+        "z = logits\n        chosen", "a smoothed loss that overflows"),
+]  # fmt: skip
+LOOP_BUGS = [bug._replace(checks=FIRST.get(bug.file, "test_loop.py")) for bug in LOOP_BUGS]
