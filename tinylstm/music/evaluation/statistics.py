@@ -41,9 +41,7 @@ def scale_consistency(notes: Sequence[Note]) -> float:
     """
     counts = np.bincount(_pitches(notes) % 12, minlength=12)  # (12,)
     shares = [
-        np.roll(counts, -root)[list(scale)].sum()
-        for root in range(12)
-        for scale in (MAJOR, MINOR)
+        np.roll(counts, -root)[list(scale)].sum() for root in range(12) for scale in (MAJOR, MINOR)
     ]
     return float(max(shares) / counts.sum())
 
