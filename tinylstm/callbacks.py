@@ -17,7 +17,7 @@ import numpy as np
 
 from .checkpoint import save_checkpoint
 from .files import FileError, check_writable, quoted, replacing, sweep
-from .model import Arrays
+from .model import NamedArrays
 from .resume import progress
 from .schedules import Schedule
 from .training import Callback, Run
@@ -123,7 +123,7 @@ class ModelCheckpoint(Callback):
         self.monitor = monitor
         self.every = every
         self.extra = extra
-        self.weights: Arrays = {}
+        self.weights: NamedArrays = {}
         self.saved = False
 
     def on_train_begin(self, run: Run) -> None:
@@ -176,7 +176,7 @@ class ModelCheckpoint(Callback):
         self.saved, self.last = True, time.monotonic()
 
 
-def finite(weights: Arrays) -> bool:
+def finite(weights: NamedArrays) -> bool:
     """Whether no weight is NaN or infinite."""
     return all(bool(np.isfinite(array).all()) for array in weights.values())
 
@@ -201,7 +201,7 @@ class EarlyStopping(Callback):
         self.monitor = monitor
         self.patience = patience
         self.restore_best_weights = restore_best_weights
-        self.weights: Arrays = {}
+        self.weights: NamedArrays = {}
 
     def on_train_begin(self, run: Run) -> None:
         if run.history:  # resumed: the last epoch may have been the one to stop after

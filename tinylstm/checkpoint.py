@@ -10,7 +10,7 @@ from typing import Any
 
 from .files import FileError, opened, quoted
 from .fits import finite_number
-from .model import Arrays, Sequential
+from .model import NamedArrays, Sequential
 from .resume import Progress
 
 KINDS = {"tokenizer": dict, "history": list, "settings": dict, "run": dict}  # may be missing
@@ -38,7 +38,7 @@ def save_checkpoint(
     tokenizer: dict[str, Any] | None = None,
     history: list[dict[str, float]] | None = None,
     settings: dict[str, Any] | None = None,
-    weights: Arrays | None = None,
+    weights: NamedArrays | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write a checkpoint; a crash leaves the old file or the new one.

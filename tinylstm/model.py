@@ -13,8 +13,7 @@ from numpy import ndarray
 from numpy.typing import ArrayLike, DTypeLike
 
 from . import border
-from .arrays import Arrays as ArrayData
-from .arrays import Ragged, padded, time_major
+from .arrays import Arrays, Ragged, padded, time_major
 from .files import FileError, SavedArrays, opened, quoted, save_arrays
 from .fits import check_entry, differences
 from .frozen import Frozen, changing
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from .losses import Loss
     from .metrics import Metrics
 
-Arrays = dict[str, ndarray]
+NamedArrays = dict[str, ndarray]
 
 
 class Sequential:
@@ -69,7 +68,7 @@ class Sequential:
             self.output_sizes.append(size)
 
     @property
-    def params(self) -> Arrays:
+    def params(self) -> NamedArrays:
         """All parameters by path, "lstm_1.Wh" for one; the arrays themselves, not copies.
 
         An array that two layers share (`TiedDense`) is listed once, under the first one's name.
@@ -81,7 +80,7 @@ class Sequential:
         return dict(found.values())
 
     @property
-    def statistics(self) -> Arrays:
+    def statistics(self) -> NamedArrays:
         """What layers measure and use without a gradient (BatchNormalization's running means)."""
         return {
             f"{layer.name}.{name}": array
@@ -90,11 +89,11 @@ class Sequential:
         }
 
     @property
-    def weights(self) -> Arrays:
+    def weights(self) -> NamedArrays:
         """What a file must hold: parameters and statistics."""
         return self.params | self.statistics
 
-    def zero_grads(self) -> Arrays:
+    def zero_grads(self) -> NamedArrays:
         """A zero array for each parameter, for `backward` to add to."""
         return {path: np.zeros(array.shape, array.dtype) for path, array in self.params.items()}
 
@@ -134,7 +133,7 @@ class Sequential:
         return x, final, caches
 
     def backward(
-        self, dy: ndarray, caches: list[Any], grads: Arrays, dstates: list[State] | None = None
+        self, dy: ndarray, caches: list[Any], grads: NamedArrays, dstates: list[State] | None = None
     ) -> tuple[ndarray | None, list[State]]:
         """From dy, the gradient of the output, to those of the input and of the initial states.
 
@@ -220,7 +219,7 @@ class Sequential:
         """
         from .evaluation import measure  # a convenience, as in Keras; nothing here depends on it
 
-        data = ArrayData(x, y, batch_size, lengths, mask, shuffle=False, dtype=self.dtype)
+        data = Arrays(x, y, batch_size, lengths, mask, shuffle=False, dtype=self.dtype)
         return measure(self, data, loss, metrics)
 
     def summary(self) -> str:
@@ -274,7 +273,7 @@ class Sequential:
             raise ValueError(f"dtype is {dtype}: want float32 or float64")
         return cls(list(layers.values()), config["input_size"], seed, dtype)  # type: ignore[arg-type]
 
-    def set_weights(self, weights: Arrays) -> None:
+    def set_weights(self, weights: NamedArrays) -> None:
         """Copy values into the weights. Raises ValueError, and copies none, if one does not fit."""
         own, weights = self.weights, {path: np.asarray(a) for path, a in weights.items()}
         found = differences(weights, own) + [
@@ -288,7 +287,7 @@ class Sequential:
             for path, array in own.items():
                 array[...] = weights[path]
 
-    def save(self, path: str | Path, arrays: Arrays | None = None, **extra: Any) -> None:
+    def save(self, path: str | Path, arrays: NamedArrays | None = None, **extra: Any) -> None:
         """Write configuration, weights (or other `arrays`) and `extra`, plain data, to an .npz."""
         description = {"format": "tinylstm 1", "model": self.config(), **extra}
         save_arrays(path, self.weights if arrays is None else arrays, description)

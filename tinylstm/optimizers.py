@@ -14,7 +14,7 @@ from numpy import ndarray
 from . import backend, border
 from .frozen import changing
 
-Arrays = dict[str, ndarray]
+NamedArrays = dict[str, ndarray]
 Each = Callable[[Callable[[str], None], Iterable[str]], Iterable[None]]  # as Python's `map`
 
 
@@ -46,12 +46,12 @@ class Optimizer:
         self.learning_rate = learning_rate
         self.ema_momentum = ema_momentum
         self.steps = 0
-        self.slots: dict[str, Arrays] = {slot: {} for slot in self.slot_names}
+        self.slots: dict[str, NamedArrays] = {slot: {} for slot in self.slot_names}
         if ema_momentum is not None:
             self.slots["average"] = {}
 
     @property
-    def averages(self) -> Arrays:
+    def averages(self) -> NamedArrays:
         """The moving average of each parameter; empty without `ema_momentum`."""
         return self.slots.get("average", {})
 
@@ -59,7 +59,7 @@ class Optimizer:
         """The constructor's arguments, as plain data."""
         return {name: getattr(self, name) for name in self.config_names}
 
-    def update(self, params: Arrays, grads: Arrays, each: Each = map) -> None:
+    def update(self, params: NamedArrays, grads: NamedArrays, each: Each = map) -> None:
         """One step downhill: changes `params` (and the optimizer's memory) in place.
 
         each: calls a function for every name; `Shards.each` does so in several threads.
@@ -227,7 +227,7 @@ class AdamW(Adam):
         self.weight_decay = weight_decay
 
 
-def global_norm(grads: Arrays) -> float:
+def global_norm(grads: NamedArrays) -> float:
     """The Euclidean length of all gradients taken as one vector, of any size: 1e30 in float32 too.
 
     >>> global_norm({"a": np.array([3.0]), "b": np.array([4.0])})
@@ -244,7 +244,7 @@ def global_norm(grads: Arrays) -> float:
     return largest * float(np.sqrt(sum(map(float, parts))))
 
 
-def clip_by_global_norm(grads: Arrays, limit: float) -> float:
+def clip_by_global_norm(grads: NamedArrays, limit: float) -> float:
     """Scale all gradients, in place, so that their global norm is at most `limit`.
 
     Returns the norm before (R. Pascanu, T. Mikolov and Y. Bengio, 2013).

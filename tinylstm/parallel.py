@@ -18,7 +18,7 @@ from .layers import State
 from .layers.base import Mask, describe
 from .losses import Loss, kept, placed
 from .metrics import Metric
-from .model import Arrays, Sequential
+from .model import NamedArrays, Sequential
 from .ranks import Alone
 
 SHARDS = 8  # of a batch, where several ranks share the work
@@ -76,7 +76,7 @@ class Shards:
                 f"{self.ranks.size} ranks for {self.shards} shards: start fewer, or raise shards"
             )
         self.flats: list[ndarray] = []  # one array for each shard here, used again at every step
-        self.grads: list[Arrays] = []  # the gradients in it, by name
+        self.grads: list[NamedArrays] = []  # the gradients in it, by name
 
     def __enter__(self) -> "Shards":
         from threadpoolctl import ThreadpoolController
@@ -97,7 +97,7 @@ class Shards:
         seed: list[int] | None = None,
         count: int | None = None,
         nth: int = 0,
-    ) -> tuple[float, list[State], Arrays]:
+    ) -> tuple[float, list[State], NamedArrays]:
         """The loss, the states after the batch, and the gradients of all parameters.
 
         The gradients are the shards' own memory: use them before the next call. seed: of dropout.
@@ -154,7 +154,7 @@ class Shards:
         with self.model.frozen():
             return self.ranks.gather(lambda: self.each(work, own))
 
-    def flat_grads(self) -> Arrays:
+    def flat_grads(self) -> NamedArrays:
         """A zero gradient for each parameter, all in one array, which is appended to `flats`."""
         params = self.model.params
         flat = np.zeros(sum(p.size for p in params.values()), self.model.dtype)

@@ -16,7 +16,7 @@ from typing import Any
 from .files import Header, SavedArrays
 from .fits import differences, finite_number
 from .layers import State
-from .model import Arrays, Sequential
+from .model import NamedArrays, Sequential
 from .ranks import Alone
 
 MOST_SHARDS = 4096  # that a checkpoint may ask for
@@ -40,11 +40,11 @@ class Progress:
     optimizer_steps: int = 0
     learning_rate: float = 0.0
     finished: bool = False
-    weights: Arrays = field(default_factory=dict)
-    slots: dict[str, Arrays] = field(default_factory=dict)
+    weights: NamedArrays = field(default_factory=dict)
+    slots: dict[str, NamedArrays] = field(default_factory=dict)
     states: list[State] | None = None
 
-    def arrays(self) -> Arrays:
+    def arrays(self) -> NamedArrays:
         """The arrays, under names such as run/weights/lstm_1.Wh and run/slots/m/lstm_1.Wh."""
         found = {f"run/weights/{path}": array for path, array in self.weights.items()}
         for slot, arrays in self.slots.items():

@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Arrays as ArrayData
-from .arrays import Ragged
+from .arrays import Arrays, Ragged
 from .checkpoint import Checkpoint, load_checkpoint
 from .data import Batch, Data
 from .evaluation import add, carried, means, measured
@@ -25,7 +24,7 @@ from .frozen import training
 from .layers import State
 from .losses import CategoricalCrossentropy, Loss, NotFiniteError
 from .metrics import Metric, Metrics, metrics_from
-from .model import Arrays, Sequential
+from .model import NamedArrays, Sequential
 from .optimizers import Adam, Optimizer, clip_by_global_norm
 from .parallel import Shards
 from .penalties import Penalty
@@ -79,7 +78,7 @@ class Run:
     resumed: Checkpoint | None = None  # what this run started from
 
     @property
-    def weights(self) -> Arrays:
+    def weights(self) -> NamedArrays:
         """The weights that are evaluated and kept: the moving averages where the optimizer has
         them, else the model's own.
         """
@@ -235,14 +234,14 @@ def sources(
     """Training and validation data, from arrays too. Raises ValueError for what cannot be split."""
     if isinstance(data, tuple):
         x, y = data
-        data = ArrayData(x, y, batch_size, seed=seed, dtype=model.dtype)
+        data = Arrays(x, y, batch_size, seed=seed, dtype=model.dtype)
     if split:
-        if validation is not None or not isinstance(data, ArrayData):
+        if validation is not None or not isinstance(data, Arrays):
             raise ValueError("validation_split needs arrays, and no validation data beside it")
         return data.split(split)
     if isinstance(validation, tuple):
         x, y = validation
-        validation = ArrayData(x, y, batch_size, shuffle=False, dtype=model.dtype)
+        validation = Arrays(x, y, batch_size, shuffle=False, dtype=model.dtype)
     return data, validation
 
 
@@ -294,7 +293,7 @@ def one_step(run: Run, shards: Shards, group: list[Batch]) -> tuple[float, float
     return loss, norm
 
 
-def diagnosis(run: Run, shards: list[Arrays], what: str) -> str:
+def diagnosis(run: Run, shards: list[NamedArrays], what: str) -> str:
     """Where the numbers went wrong: the norm of each parameter and of its gradient."""
     rate = run.optimizer.learning_rate
     lines = [f"at step {run.step + 1} {what}. Lower the learning rate (now {rate:g}) or `clip`."]

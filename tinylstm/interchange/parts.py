@@ -30,7 +30,7 @@ from ..layers import (
 )
 from ..layers.base import check_finite, label
 from ..layers.sequences import Recurrent
-from ..model import Arrays, Sequential
+from ..model import NamedArrays, Sequential
 from .tables import KINDS, Gates, from_framework
 
 KEY = "tinylstm"  # under which a file's metadata has what only we can read
@@ -41,7 +41,7 @@ class Part(NamedTuple):
     """One layer of a foreign net."""
 
     layer: Layer
-    weights: Arrays = {}  # noqa: RUF012 - under our names: parameters and statistics
+    weights: NamedArrays = {}  # noqa: RUF012 - under our names: parameters and statistics
     inputs: int | None = None  # features that it takes; None: ids, or any number
     outputs: int | None = None  # features that it makes; None: as many as it takes
 
