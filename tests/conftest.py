@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-collect_ignore = ["keras_peer.py"]  # a program: it imports Keras, with a backend of its own
+collect_ignore = ["guided.py", "keras_peer.py"]  # programs: they import atheris, and Keras
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 settings.register_profile("dev", max_examples=25, deadline=None, suppress_health_check=SLOW)
