@@ -152,10 +152,10 @@ def test_a_link_makes_the_piece_again(played, exact):
     assert len(address) < 2000
     open_page(played, exact, address)
     assert finish(played) == want
-    assert "composed again from its link" in played.find_element("id", "status").text
+    until(lambda: "composed again from its link" in played.find_element("id", "status").text)
     for bad in ("#nonsense", "#e30", "#" + "A" * 5000):
         open_page(played, exact, bad)
-        assert "cannot be read" in played.find_element("id", "status").text
+        until(lambda: "cannot be read" in played.find_element("id", "status").text)
         assert ids(played) == some_takes()[0].ids.tolist()
 
 
