@@ -27,7 +27,7 @@ def arguments() -> argparse.Namespace:
     why = "; ".join(f"{preset.name}: {preset.why}" for preset in tl.PRESETS.values())
     add("--preset", choices=tl.PRESETS, default="default", help=why)
     add("--tokenizer", choices=["events", "article"], help="default: the preset's")
-    add("--instruments", choices=["piano", "all"], default="piano", help="whose notes (events)")
+    add("--instruments", choices=["piano", "all"], help="whose notes the events take (piano)")
     add("--epochs", type=int, help="passes over the music (default: the preset's)")
     add("--seed", type=int, default=0, help="same seed, same result (default 0)")
     add("--resume", action="store_true", help="go on from the network in --out, if there is one")

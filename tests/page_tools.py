@@ -138,7 +138,7 @@ def open_page(driver, path, address=""):
     until(lambda: driver.execute_script(net), 20)
 
 
-def until(condition, seconds=8.0):
+def until(condition, seconds=20.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := condition():

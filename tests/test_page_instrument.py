@@ -163,8 +163,9 @@ def test_it_goes_on_from_a_midi_file(played, tmp_path):
     path = write_midi(tmp_path / "theme.mid", list(PRIMER.notes), tempo=90)
     set_up(played, 4, 20, "notes")
     put(played, "primer-bars", 2)
+    played.execute_script("tinylstm.player.piece.before = true")
     played.find_element("id", "primer").send_keys(str(path or tmp_path / "theme.mid"))
-    until(lambda: played.execute_script("return tinylstm.player.piece.draft"))
+    until(lambda: played.execute_script("return !tinylstm.player.piece.before"))
     made = TOKENIZER.decode(finish(played))
     assert len(made) == 16 + 20
     assert [(n.onset, n.pitch) for n in made[:16]] == [
