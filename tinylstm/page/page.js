@@ -72,6 +72,8 @@ function showPiece() {
   setTempo();
 }
 
+let told = "";
+
 /** The piece has other notes. */
 function refresh() {
   const { piece } = player;
@@ -81,8 +83,9 @@ function refresh() {
   $("undo").disabled = !session.history.length;
   if (piece.draft && piece !== duet.piece) {
     const about = piece.about && `, ${piece.about}`;
-    say(piece.composing ? "Composing …"
-      : `${piece.label}${about}: ${piece.notes.length} notes.`);
+    const text = piece.composing ? "Composing …"
+      : `${piece.label}${about}: ${piece.notes.length} notes.`;
+    if (text !== told) say(told = text);  // not again: something newer may stand there
   }
   if (piece.draft) later(drawDraft, 500);
   drawRoll();

@@ -39,7 +39,13 @@ export function download(piece, tempo) {
 /** The notes of a MIDI file, in quarter notes. @param {ArrayBuffer} bytes
  * @returns {{ notes: Note[], tempo: number }} */
 export function readMidi(bytes) {
-  const midi = new Midi(bytes), { ppq, tempos } = midi.header;
+  let midi;
+  try {
+    midi = new Midi(bytes);
+  } catch {
+    throw new Error("it is no MIDI file that can be read");
+  }
+  const { ppq, tempos } = midi.header;
   const notes = /** @type {Note[]} */ ([]);
   for (const track of midi.tracks) {
     const program = track.channel === 9 ? DRUMS : track.instrument.number;
