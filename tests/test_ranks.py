@@ -56,17 +56,18 @@ class Threads:
         return self.shared[self.rank].get(timeout=60)
 
     def Alltoallv(self, sent, received):
-        array, counts = sent
-        parts = np.split(array[: sum(counts)], np.cumsum(counts)[:-1])
-        everyones = self.allgather([part.copy() for part in parts])
+        array, (counts, places) = sent
+        parts = [array[a : a + n].copy() for a, n in zip(places, counts, strict=True)]
+        everyones = self.allgather(parts)
         got = np.concatenate([parts[self.rank] for parts in everyones])
         assert [len(parts[self.rank]) for parts in everyones] == list(received[1])
         received[0][: len(got)] = got
 
-    def Allgatherv(self, array, received):
-        found = self.allgather(array.copy())
-        assert [len(part) for part in found] == list(received[1])
-        received[0][...] = np.concatenate(found)
+    def Allgatherv(self, in_place, received):
+        total, counts = received
+        ends = np.cumsum(counts)
+        own = total[ends[self.rank] - counts[self.rank] : ends[self.rank]]
+        total[...] = np.concatenate(self.allgather(own.copy()))
 
 
 def on_threads(size, work):

@@ -129,6 +129,7 @@ class Ranks(Alone):
         self.rank, self.size = self.comm.rank, self.comm.size
         here = self.comm.Split_type(MPI.COMM_TYPE_SHARED)
         self.local, self.leader = here.size, here.rank == 0
+        self.in_place = MPI.IN_PLACE
         self.received: dict[Any, ndarray] = {}  # buffers, used again at every step
 
     def gather(self, work: Callable[[], list[R]]) -> list[R]:
@@ -176,25 +177,28 @@ class Ranks(Alone):
 
     def add(self, flats: Sequence[ndarray], shards: int, each: Each) -> None:
         super().add(flats, shards, each)
-        total = flats[0]
+        total, me, mine = flats[0], self.rank, self.own(shards)
         cuts = [total.size * i // self.size for i in range(self.size + 1)]
         counts = np.diff(cuts)  # the numbers of each rank's slice
+        ours = slice(cuts[me], cuts[me + 1])
+        sent_counts = np.where(np.arange(self.size) == me, 0, counts)  # nothing to oneself
         owned = [nodes(range(shards * r // self.size, shards * (r + 1) // self.size), (0, shards))
                  for r in range(self.size)]  # fmt: skip
-        mine = self.own(shards)
-        slice_of = int(counts[self.rank])
-        known: dict[Node, ndarray] = {}
+        known = {node: flats[node[0] - mine.start][ours] for node in owned[me]}
         for i in range(max(map(len, owned))):  # one round if the ranks' shards are whole nodes
-            here = owned[self.rank][i] if i < len(owned[self.rank]) else None
-            sent = total[:0] if here is None else flats[here[0] - mine.start]
-            having = [rank for rank in range(self.size) if i < len(owned[rank])]
-            buffer = self.buffer((i, len(having), slice_of), len(having) * slice_of, total.dtype)
-            received = [slice_of if rank in having else 0 for rank in range(self.size)]
-            self.comm.Alltoallv([sent, counts if here else 0 * counts], [buffer, received])
-            for row, rank in enumerate(having):
-                known[owned[rank][i]] = buffer[row * slice_of : (row + 1) * slice_of]
-        own_slice = sum_of((0, shards), known)
-        self.comm.Allgatherv(own_slice, [total, counts])
+            here = owned[me][i] if i < len(owned[me]) else None
+            flat = total if here is None else flats[here[0] - mine.start]
+            sent = [flat, (sent_counts if here else 0 * counts, cuts[:-1])]
+            others = [rank for rank in range(self.size) if i < len(owned[rank]) and rank != me]
+            buffer = self.buffer((i, len(others), counts[me]), len(others) * counts[me], flat.dtype)
+            received = [counts[me] if rank in others else 0 for rank in range(self.size)]
+            self.comm.Alltoallv(sent, [buffer, received])
+            for row, rank in enumerate(others):
+                known[owned[rank][i]] = buffer[row * counts[me] : (row + 1) * counts[me]]
+        sum_here = sum_of((0, shards), known)
+        if not np.shares_memory(sum_here, total[ours]):
+            total[ours] = sum_here
+        self.comm.Allgatherv(self.in_place, [total, counts])
 
     def buffer(self, key: Any, size: int, dtype: Any) -> ndarray:
         """Memory for what is received, the same at every step."""
