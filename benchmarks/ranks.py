@@ -96,7 +96,7 @@ def steps(communicator, threads: int, turns: int) -> float:
 
 
 # The model of docs/scaling.md, with the numbers that were fitted to this machine (two cores).
-FIXED, PER_ROW = 10.0, 4.0  # ms of a step of the default preset: one thread, and per sequence
+FIXED, PER_ROW = 14.0, 3.4  # ms of a step of the default preset: one thread, and per sequence
 LATENCY = {1: 0.05, 10: 0.02, 100: 0.005}  # ms of a message, usual for networks of so many Gbit/s
 ADD = 0.25e-6  # ms to add one number
 
