@@ -301,3 +301,10 @@ def test_the_examples_of_the_docs():
 def test_a_wrong_configuration_is_explained(config, reason):
     with pytest.raises(ValueError, match=reason):
         tokenizer_from_config(config)
+
+
+def test_a_new_piece_begins_with_the_piano():
+    guitar = BAND.encode(piece_of([Note(0, 1, 60, program=24)]))
+    piano = BAND.encode(piece_of([Note(0, 1, 64)]))
+    heard = BAND.decode(np.concatenate([guitar, piano]))
+    assert [note.program for note in heard] == [24, 0]
