@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from peers.workloads import WORKLOADS
+from peers.workloads import workload
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     else:
         name = {"ours": "ours", "textbook": "ours"}.get(peer, peer.split("-")[0] + "_peer")
         module = __import__(f"peers.{name}", fromlist=["build"])
-        run = module.build(WORKLOADS[row])
+        run = module.build(workload(row))
         for _ in range(2):
             run()
 

@@ -69,3 +69,11 @@ WORKLOADS = {
     "scaling_steps_400": Workload("train", 2, 256, embedding=128, steps=400, seconds=40),
 }
 WORKLOADS["scaling_threads_1"] = replace(WORKLOADS["train_step_embedding"], threads=1, seconds=30)
+
+
+def workload(row: str) -> Workload:
+    """The workload of that row; `curve-UNITS-BATCH` is a point of benchmarks/curve.py."""
+    if row in WORKLOADS:
+        return WORKLOADS[row]
+    _, units, batch = row.split("-")
+    return Workload("train", 2, int(units), embedding=int(units), steps=50, batch=int(batch))
