@@ -4,8 +4,8 @@
     python benchmarks/curve.py --units 64 --batch 8     one point
     python benchmarks/curve.py --json points.json       keeps the points; goes on where it stopped
 
-A point is a training step of an embedding, two LSTM layers of as many units, and logits, with T = 50
-and Adam. Both peers take turns, one step at a time, each in its own process; the ratio is PyTorch's
+A point is a training step of an embedding, two LSTM layers of as many units, and logits, with T =
+50 and Adam. Both peers take turns, one step at a time, each in its own process; the ratio is PyTorch's
 median time divided by ours, so above 1 we are faster.
 """
 
@@ -83,10 +83,11 @@ def main() -> None:
         if (units, batch) in points:
             continue
         points[units, batch], ours, theirs = ratio(units, batch, args.seconds)
-        print(f"units {units:5}  batch {batch:4}  ours {ours * 1e3:9.2f} ms  "
-              f"PyTorch {theirs * 1e3:9.2f} ms  ratio {points[units, batch]:.2f}", flush=True)  # fmt: skip
+        times = f"ours {ours * 1e3:9.2f} ms  PyTorch {theirs * 1e3:9.2f} ms"
+        at = f"units {units:5}  batch {batch:4}"
+        print(f"{at}  {times}  ratio {points[units, batch]:.2f}", flush=True)
         if args.json:
-            args.json.write_text(json.dumps([[*at, value] for at, value in points.items()]))
+            args.json.write_text(json.dumps([[*where, value] for where, value in points.items()]))
     draw(points, args.picture)
     low = min(points, key=lambda at: points[at])
     print(f"lowest: {points[low]:.2f} at {low[0]} units, batch {low[1]}; wrote {args.picture}")
