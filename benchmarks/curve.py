@@ -5,8 +5,8 @@
     python benchmarks/curve.py --json points.json       keeps the points; goes on where it stopped
 
 A point is a training step of an embedding, two LSTM layers of as many units, and logits, with T =
-50 and Adam. Both peers take turns, one step at a time, each in its own process; the ratio is PyTorch's
-median time divided by ours, so above 1 we are faster.
+50 and Adam. The peers take turns, one step at a time, each in its own process; the ratio is
+PyTorch's median time divided by ours, so above 1 we are faster.
 """
 
 import argparse
