@@ -3,6 +3,7 @@
     python benchmarks/run.py                        every row (about ten minutes)
     python benchmarks/run.py train_step compose     some rows
     python benchmarks/run.py --json figures.json
+    python benchmarks/run.py --blas forward         beside BLAS and fused gates (peers/blas_twin.py)
 
 A row is a workload (peers/workloads.py). Each peer runs it in its own process; the peers take
 turns, one step at a time. `share` is our step's share of the machine's multiply-add peak, measured
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -194,6 +196,7 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", help=f"some of: {' '.join(names)}")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--rounds", type=int, default=15, help="steps per peer (default 15)")
+    parser.add_argument("--blas", action="store_true", help="add the peer `blas` to every row")
     args = parser.parse_args()
     unknown = [row for row in args.rows if row not in names]
     if unknown:
@@ -212,7 +215,9 @@ def main() -> None:
           f"{'ours, MB':>8} {'peer, MB':>8}")  # fmt: skip
     results: list[dict[str, object]] = []
     for row in rows:
-        for result in measure(row, WORKLOADS[row], limits, args.rounds):
+        work = WORKLOADS[row]
+        work = replace(work, peers=(*work.peers, "blas")) if args.blas else work
+        for result in measure(row, work, limits, args.rounds):
             results.append(result)
             print(show(result), flush=True)
     limits.close()

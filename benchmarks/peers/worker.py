@@ -9,6 +9,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from peers.workloads import workload
 
+OURS = "ours", "textbook", "blas"  # three implementations of the same functions
+
 
 def main() -> None:
     peer, row = sys.argv[1:]
@@ -24,7 +26,11 @@ def main() -> None:
 
         step, bandwidth = limits.multiply_adds(), limits.bandwidth
     else:
-        name = {"ours": "ours", "textbook": "ours"}.get(peer, peer.split("-")[0] + "_peer")
+        name = peer.split("-")[0] + "_peer" if peer not in OURS else "ours"
+        if peer == "blas":
+            from peers import blas_twin
+
+            blas_twin.install()
         module = __import__(f"peers.{name}", fromlist=["build"])
         run = module.build(workload(row))
         for _ in range(2):
