@@ -7,8 +7,8 @@
 
 A row is a workload (peers/workloads.py). Each peer runs it in its own process; the peers take
 turns, one step at a time. `share` is our step's share of the machine's multiply-add peak, measured
-in the same round. Peers: PyTorch, Keras on TensorFlow and on JAX, and our own textbook path. A peer
-that is not installed is skipped, with a message.
+in the same round. Peers: PyTorch, onnxruntime (forward passes only), Keras on TensorFlow and on JAX,
+and our own textbook path. A peer that is not installed is skipped, with a message.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from peers.workloads import WORKLOADS, Workload
 HERE = Path(__file__).parent
 PACKAGES = {
     "torch": ["torch"],
+    "onnxruntime": ["onnx", "onnxruntime"],
     "keras-tensorflow": ["keras", "tensorflow"],
     "keras-jax": ["keras", "jax"],
 }
@@ -156,7 +157,7 @@ def startup() -> list[dict[str, object]]:
 
 def machine() -> str:
     """One line with the machine and the versions of the libraries."""
-    names = ["numpy", "numba", "torch", "keras", "tensorflow-cpu", "jax"]
+    names = ["numpy", "numba", "torch", "onnxruntime", "keras", "tensorflow-cpu", "jax"]
     found = []
     for name in names:
         try:

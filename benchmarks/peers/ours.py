@@ -18,7 +18,7 @@ def model_of(work: Workload) -> tl.Sequential:
     ]
     for i in range(work.layers):
         last = i == work.layers - 1 and not work.embedding and work.kind != "compose"
-        layers.append(tl.LSTM(work.hidden, return_sequences=not last))
+        layers.append(getattr(tl, work.cell)(work.hidden, return_sequences=not last))
         if work.dropout and not last:
             layers.append(tl.Dropout(work.dropout))
     if not work.embedding:
@@ -59,4 +59,4 @@ def build(work: Workload) -> Callable[[], object]:
         _, _, grads = shards.gradients(batch, None, [next(steps)])
         optimizer.update(model.params, grads, shards.each)
 
-    return step
+    return lambda: [step() for _ in range(work.units)]

@@ -16,10 +16,12 @@ class Net(nn.Module):
         super().__init__()
         self.work = work
         self.embedding = nn.Embedding(CLASSES, work.embedding) if work.embedding else None
-        self.lstm = nn.LSTM(work.inputs, work.hidden, work.layers, dropout=work.dropout)
+        kind = {"LSTM": nn.LSTM, "GRU": nn.GRU, "SimpleRNN": nn.RNN}[work.cell]
+        dropout = work.dropout if work.layers > 1 else 0.0
+        self.recurrent = kind(work.inputs, work.hidden, work.layers, dropout=dropout)
         with torch.no_grad():  # forget bias 1, like ours and Keras's
-            for name, bias in self.lstm.named_parameters():
-                if name.startswith("bias_ih"):
+            for name, bias in self.recurrent.named_parameters():
+                if work.cell == "LSTM" and name.startswith("bias_ih"):
                     bias[work.hidden : 2 * work.hidden] = 1
         self.dense = nn.Identity() if work.embedding else nn.Linear(work.hidden, 256)
         self.dropout = nn.Dropout(work.dropout)
@@ -27,7 +29,7 @@ class Net(nn.Module):
 
     def forward(self, x: Any, state: Any = None) -> Any:
         x = self.embedding(x) if self.embedding else (x / CLASSES)[..., None]
-        y, state = self.lstm(x, state)
+        y, state = self.recurrent(x, state)
         y = y if self.embedding else y[-1]
         return self.logits(self.dropout(self.dense(y))), state
 
@@ -65,7 +67,7 @@ def build(work: Workload) -> Callable[[], object]:
         loss.backward()
         optimizer.step()
 
-    return step
+    return lambda: [step() for _ in range(work.units)]
 
 
 @torch.no_grad()

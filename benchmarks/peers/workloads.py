@@ -10,8 +10,9 @@ CLASSES = 300
 class Workload:
     """A network and the work that is timed.
 
-    kind: "train", "forward" or "compose". layers: LSTM layers. embedding: 0 for the 2017 tutorial's
-    scaled integers, with a loss at the last step only. units: notes in one timed step.
+    kind: "train", "forward" or "compose". cell: "LSTM", "GRU" or "SimpleRNN". embedding: 0 for the
+    2017 tutorial's scaled integers, with a loss at the last step only. units: notes in one timed
+    step, or training steps of a small network, which alone would be too short to time.
     """
 
     kind: str
@@ -25,9 +26,10 @@ class Workload:
     seconds: float = 60.0
     units: int = 1
     dropout: float = 0.0
+    cell: str = "LSTM"
 
     def units_of(self, peer: str) -> int:
-        """Notes in one timed step of a peer; fewer for Keras, whose predict is slow."""
+        """The units in one timed step of a peer; fewer for Keras, whose predict is slow."""
         return min(self.units, 3) if peer.startswith("keras") else self.units
 
     @property
@@ -42,11 +44,13 @@ class Workload:
             return 0.0
         widths = [self.inputs] + [self.hidden] * (self.layers - 1)
         positions = self.steps * self.batch
-        total = sum(2.0 * positions * (width + self.hidden) * 4 * self.hidden for width in widths)
+        gates = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}[self.cell]
+        products = 2.0 * positions * gates * self.hidden
+        total = sum(products * (width + self.hidden) for width in widths)
         if self.embedding:
             total += 2.0 * positions * self.hidden * CLASSES
         backward = 3 if self.kind == "train" else 1
-        return total * backward
+        return total * backward * self.units
 
 
 ALL = ("torch", "keras-tensorflow", "keras-jax", "textbook")
@@ -56,9 +60,20 @@ WORKLOADS = {
     "train_step": ARTICLE,
     "train_step_128": Workload("train", 3, 128),
     "train_step_embedding": Workload("train", 2, 256, embedding=128),
-    "forward": Workload("forward", 3, 512),
+    "train_step_default": Workload("train", 2, 256, 256, 50, 32, dropout=0.4),
+    "train_step_1024": Workload("train", 2, 1024, 1024, 50, seconds=90),
+    "few_rows_2": Workload("train", 2, 512, 512, 50, 2),
+    "few_rows_8": Workload("train", 2, 512, 512, 50, 8),
+    "gru_256": Workload("train", 2, 256, 256, 50, 32, cell="GRU"),
+    "gru_128": Workload("train", 1, 128, 128, cell="GRU"),
+    "simple_rnn_256": Workload("train", 2, 256, 256, 50, 32, cell="SimpleRNN"),
+    "small_32": Workload("train", 1, 32, 32, 50, 8, units=20, seconds=15),
+    "small_64": Workload("train", 1, 64, 64, 50, 1, units=20, seconds=15),
+    "small_128": Workload("train", 2, 128, 128, 50, 1, units=10, seconds=15),
+    "forward": Workload("forward", 3, 512, peers=("torch", "onnxruntime")),
     "compose": Workload(
-        "compose", 3, 512, batch=1, peers=("torch", "keras-tensorflow"), units=100, seconds=40
+        "compose", 3, 512, batch=1, peers=("torch", "onnxruntime", "keras-tensorflow"), units=100,
+        seconds=40,
     ),
     "scaling_batch_16": Workload("train", 2, 256, embedding=128, batch=16, seconds=15),
     "scaling_batch_256": Workload("train", 2, 256, embedding=128, batch=256, seconds=30),

@@ -1,8 +1,8 @@
-"""The LSTM cell on one row of the batch, forward and backward: four gates, new cell and output.
+"""The three cells on one row of the batch, forward and backward: LSTM, GRU, simple recurrent net.
 
 Why this is fast: each number of a unit is read once, kept in a vector register and written once.
-The five nonlinearities cost one exponential and one division each, for W units at a time.
-The formulas are those of `functional.lstm_cell_forward` and `lstm_cell_backward`, line by line.
+A nonlinearity costs one exponential and one division, for W units at a time. The formulas are those
+of `functional.lstm_cell_forward`, `recurrent.gru_cell_forward` and their reverses, line by line.
 Next: tiles.py.
 """
 
@@ -27,76 +27,162 @@ def _arrays(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]:
     ]
 
 
-@intrinsic
-def cell_forward(typing, z, z0, bias, c_prev, p0, c, c0, h, h0, n):  # type: ignore[no-untyped-def]
-    """Replaces z[z0:][:4n] with the gates i f g o of z + bias; writes c[c0:][:n] and h[h0:][:n].
+def _cell(body: Callable[..., None]) -> Callable[..., Any]:
+    """What emits `body(emitted, u, w)` for all units u of a row; the last argument is their number.
 
-    n is H.
+    emitted: the arguments, and the builder.
     """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        z, z0, bias, c_prev, p0, c, c0, h, h0, n = _arrays(context, builder, signature, args)
-
-        def body(u: ir.Value, w: int) -> None:
-            units = [u]
-            for _ in range(3):
-                units.append(builder.add(units[-1], n))
-            at = [builder.add(z0, unit) for unit in units]
-            zi, zf, zg, zo = (
-                z.load(p, w) + bias.load(q, w) for p, q in zip(at, units, strict=True)
-            )
-            i, f, g, o = sigmoid(zi), sigmoid(zf), tanh(zg), sigmoid(zo)
-            cell = f.fma(c_prev.load(builder.add(p0, u), w), i * g)
-            for place, gate in zip(at, (i, f, g, o), strict=True):
-                z.store(place, gate)
-            c.store(builder.add(c0, u), cell)
-            h.store(builder.add(h0, u), o * tanh(cell))
-
-        for_each(builder, n, lanes(signature.args[0].dtype), body)
+        *arrays, count = _arrays(context, builder, signature, args)
+        width = lanes(signature.args[0].dtype)
+        for_each(builder, count, width, lambda u, w: body(builder, u, w, *arrays))
         return context.get_dummy_value()
 
-    return types.void(z, z0, bias, c_prev, p0, c, c0, h, h0, n), emit
+    return emit
+
+
+def _blocks(builder: Any, start: Any, H: Any, u: Any, number: int) -> list[Any]:
+    """The places of unit u in `number` blocks of H numbers, the first of which is at `start`."""
+    places = [builder.add(start, u)]
+    while len(places) < number:
+        places.append(builder.add(places[-1], H))
+    return places
 
 
 @intrinsic
-def cell_backward(  # type: ignore[no-untyped-def]
-    typing, dh, dh0, dout, o0, dc, dc0, gates, g0, c, c0, c_prev, p0, dz, dz0, db, n
+def lstm_cell(typing, z, z0, b, b0, c, p0, c0, h, h0, H, n):  # type: ignore[no-untyped-def]
+    """Replaces z by the gates i f g o of z + b; writes c and h. p0: where the old c is.
+
+    The row's four blocks start at z0 and are H apart; n units of each are computed.
+    """
+
+    def body(builder, u, w, z, z0, b, b0, c, p0, c0, h, h0, H):  # type: ignore[no-untyped-def]
+        places = _blocks(builder, z0, H, u, 4)
+        biases = _blocks(builder, b0, H, u, 4)
+        zi, zf, zg, zo = (z.load(p, w) + b.load(q, w) for p, q in zip(places, biases, strict=True))
+        i, f, g, o = sigmoid(zi), sigmoid(zf), tanh(zg), sigmoid(zo)
+        cell = f.fma(c.load(builder.add(p0, u), w), i * g)
+        for place, gate in zip(places, (i, f, g, o), strict=True):
+            z.store(place, gate)
+        c.store(builder.add(c0, u), cell)
+        h.store(builder.add(h0, u), o * tanh(cell))
+
+    return types.void(z, z0, b, b0, c, p0, c0, h, h0, H, n), _cell(body)
+
+
+@intrinsic
+def lstm_cell_back(  # type: ignore[no-untyped-def]
+    typing, dh, dout, o0, dc, s0, gates, g0, c, c0, p0, dz, dz0, db, b0, H, n
 ):
-    """Writes dz[dz0:][:4n] from dh + dout and dc; replaces dc with dc_prev; adds dz to db[:4n]."""
+    """Writes dz from dh + dout and dc; replaces dc by that of the old c; adds dz to db.
 
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        (dh, dh0, dout, o0, dc, dc0, gates, g0, c, c0, c_prev, p0, dz, dz0, db, n) = _arrays(
-            context, builder, signature, args
+    s0: where dh and dc are.
+    """
+
+    def body(  # type: ignore[no-untyped-def]
+        builder, u, w, dh, dout, o0, dc, s0, gates, g0, c, c0, p0, dz, dz0, db, b0, H
+    ):
+        i, f, g, o = (gates.load(place, w) for place in _blocks(builder, g0, H, u, 4))
+        state = builder.add(s0, u)
+        dhidden = dh.load(state, w) + dout.load(builder.add(o0, u), w)
+        tanh_c = tanh(c.load(builder.add(c0, u), w))
+        slope = (dhidden * o) * (1.0 - tanh_c * tanh_c)
+        dcell = dc.load(state, w) + slope
+        di, df, dg, do = (
+            dcell * g,
+            dcell * c.load(builder.add(p0, u), w),
+            dcell * i,
+            dhidden * tanh_c,
         )
+        dc.store(state, dcell * f)
+        _store(builder, u, w, dz, dz0, db, b0, H, (
+            di * i * (1.0 - i), df * f * (1.0 - f), dg * (1.0 - g * g), do * o * (1.0 - o)
+        ))  # fmt: skip
 
-        def body(u: ir.Value, w: int) -> None:
-            def plus(base: ir.Value, times: int) -> ir.Value:
-                return builder.add(base, builder.add(u, builder.mul(n, ir.Constant(n.type, times))))
+    kinds = (dh, dout, o0, dc, s0, gates, g0, c, c0, p0, dz, dz0, db, b0, H, n)
+    return types.void(*kinds), _cell(body)
 
-            i, f, g, o = (gates.load(plus(g0, gate), w) for gate in range(4))
-            dhidden = dh.load(plus(dh0, 0), w) + dout.load(plus(o0, 0), w)
-            tanh_c = tanh(c.load(plus(c0, 0), w))
-            slope = (dhidden * o) * (1.0 - tanh_c * tanh_c)
-            dcell = dc.load(plus(dc0, 0), w) + slope
-            di, df, dg, do = (
-                dcell * g,
-                dcell * c_prev.load(plus(p0, 0), w),
-                dcell * i,
-                dhidden * tanh_c,
-            )
-            dc.store(plus(dc0, 0), dcell * f)
-            zero = u.type(0)
-            for k, d in enumerate(
-                (di * i * (1.0 - i), df * f * (1.0 - f), dg * (1.0 - g * g), do * o * (1.0 - o))
-            ):
-                dz.store(plus(dz0, k), d)
-                db.store(plus(zero, k), db.load(plus(zero, k), w) + d)
 
-        for_each(builder, n, lanes(signature.args[0].dtype), body)
-        return context.get_dummy_value()
+def _store(  # type: ignore[no-untyped-def]
+    builder, u, w, dz, dz0, db, b0, H, values
+):
+    """Writes a unit's gradients to dz, one per block, and adds them to db."""
+    places, biases = (_blocks(builder, start, H, u, len(values)) for start in (dz0, b0))
+    for place, bias, d in zip(places, biases, values, strict=True):
+        dz.store(place, d)
+        db.store(bias, db.load(bias, w) + d)
 
-    kinds = (dh, dh0, dout, o0, dc, dc0, gates, g0, c, c0, c_prev, p0, dz, dz0, db, n)
-    return types.void(*kinds), emit
+
+@intrinsic
+def gru_cell(typing, z, z0, b, b0, h, p0, h0, H, n):  # type: ignore[no-untyped-def]
+    """The row's four blocks are `an`, the state's part of the candidate, and the gates r u n.
+
+    Replaces z by what they are after biases and nonlinearities; writes h. p0: where the old h is.
+    """
+
+    def body(builder, u, w, z, z0, b, b0, h, p0, h0, H):  # type: ignore[no-untyped-def]
+        places = _blocks(builder, z0, H, u, 4)
+        biases = _blocks(builder, b0, H, u, 4)
+        an, zr, zu, zn = (z.load(p, w) + b.load(q, w) for p, q in zip(places, biases, strict=True))
+        reset, update = sigmoid(zr), sigmoid(zu)
+        new = tanh(reset.fma(an, zn))
+        for place, value in zip(places, (an, reset, update, new), strict=True):
+            z.store(place, value)
+        old = h.load(builder.add(p0, u), w)
+        h.store(builder.add(h0, u), update.fma(old, (1.0 - update) * new))
+
+    return types.void(z, z0, b, b0, h, p0, h0, H, n), _cell(body)
+
+
+@intrinsic
+def gru_cell_back(  # type: ignore[no-untyped-def]
+    typing, dh, s0, dout, o0, gates, g0, h, p0, dz, dz0, db, b0, H, n
+):
+    """Writes dz, the blocks dan dzr dzu dzn, from dh + dout; adds it to db. Replaces dh by the
+    part of the old h's gradient that flows past the products.
+    """
+
+    def body(  # type: ignore[no-untyped-def]
+        builder, u, w, dh, s0, dout, o0, gates, g0, h, p0, dz, dz0, db, b0, H
+    ):
+        an, r, up, new = (gates.load(place, w) for place in _blocks(builder, g0, H, u, 4))
+        state = builder.add(s0, u)
+        d = dh.load(state, w) + dout.load(builder.add(o0, u), w)
+        dup = d * (h.load(builder.add(p0, u), w) - new)
+        dzn = d * (1.0 - up) * (1.0 - new * new)
+        dh.store(state, d * up)
+        _store(builder, u, w, dz, dz0, db, b0, H, (
+            dzn * r, dzn * an * r * (1.0 - r), dup * up * (1.0 - up), dzn
+        ))  # fmt: skip
+
+    kinds = (dh, s0, dout, o0, gates, g0, h, p0, dz, dz0, db, b0, H, n)
+    return types.void(*kinds), _cell(body)
+
+
+@intrinsic
+def rnn_cell(typing, h, h0, b, b0, n):  # type: ignore[no-untyped-def]
+    """Replaces h by tanh(h + b)."""
+
+    def body(builder, u, w, h, h0, b, b0):  # type: ignore[no-untyped-def]
+        place = builder.add(h0, u)
+        h.store(place, tanh(h.load(place, w) + b.load(builder.add(b0, u), w)))
+
+    return types.void(h, h0, b, b0, n), _cell(body)
+
+
+@intrinsic
+def rnn_cell_back(  # type: ignore[no-untyped-def]
+    typing, dh, s0, dout, o0, h, h0, dz, dz0, db, b0, n
+):
+    """Writes dz from dh + dout and h; adds it to db."""
+
+    def body(builder, u, w, dh, s0, dout, o0, h, h0, dz, dz0, db, b0):  # type: ignore[no-untyped-def]
+        out = h.load(builder.add(h0, u), w)
+        d = dh.load(builder.add(s0, u), w) + dout.load(builder.add(o0, u), w)
+        _store(builder, u, w, dz, dz0, db, b0, u, (d * (1.0 - out * out),))
+
+    return types.void(dh, s0, dout, o0, h, h0, dz, dz0, db, b0, n), _cell(body)
 
 
 @intrinsic
