@@ -9,19 +9,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numba import njit
 
-from tinylstm import backend, functional, kernels
+from tinylstm import backend, functional, kernels, recurrent
 from tinylstm.data import Batch
-from tinylstm.kernels import lstm, pool
+from tinylstm.kernels import crew, lstm, pool
 from tinylstm.kernels.lstm import pack_panels, row_length
 from tinylstm.kernels.pool import empty
-from tinylstm.kernels.products import BLOCK_K, BLOCK_M, pack, product
+from tinylstm.kernels.products import BLOCK_M, pack, product, product_address, scratch
 from tinylstm.kernels.vectors import wide as panel_width
 from tinylstm.layers import LSTM, Dense, Embedding
 from tinylstm.losses import CategoricalCrossentropy
 from tinylstm.model import Sequential
 from tinylstm.optimizers import SGD, Adam, RMSprop
 from tinylstm.parallel import Shards
+from tinylstm.threads import each_uses
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
 dtypes = st.sampled_from(["float32", "float64"])
@@ -38,38 +40,100 @@ def close(a, b, dtype):
     )
 
 
-def lstm_case(seed, size, dropped, dtype, masked=False):
-    """Arguments of lstm_forward, and gradients for its three results."""
+CELLS = {"lstm": (4, 2, 1), "gru": (3, 1, 2), "simple_rnn": (1, 1, 1)}  # blocks, states, biases
+cells = st.sampled_from(list(CELLS))
+
+
+def case(cell, seed, size, dropped, dtype, masked=False):
+    """Arguments of a cell's forward pass, and gradients for its results."""
     T, B, D, H = size
+    blocks, states, biases = CELLS[cell]
     rng = np.random.default_rng(seed)
 
     def normal(*shape):  # many large weights would be chaos: rounding would grow with every step
         return min(0.4, shape[0] ** -0.5 if len(shape) == 2 else 1) * rng.standard_normal(shape)
 
-    arguments = [normal(T, B, D), normal(B, H), normal(B, H)]
-    arguments += [normal(D, 4 * H), normal(H, 4 * H), normal(4 * H)]
-    arguments.append((rng.random((B, H)) > 0.3) / 0.7 if dropped else None)
-    upstream = [normal(T, B, H), normal(B, H), normal(B, H)]
+    arguments = [normal(T, B, D), *(normal(B, H) for _ in range(states))]
+    arguments += [normal(D, blocks * H), normal(H, blocks * H)]
+    arguments += [normal(blocks * H) for _ in range(biases)]
+    if cell == "lstm":
+        arguments.append((rng.random((B, H)) > 0.3) / 0.7 if dropped else None)
+    upstream = [normal(T, B, H), *(normal(B, H) for _ in range(states))]
     arguments = [a if a is None else a.astype(dtype) for a in arguments]
     arguments.append(rng.random((T, B)) > 0.4 if masked else None)
     return arguments, [d.astype(dtype) for d in upstream]
 
 
-def run(module, arguments, upstream, order="C"):
+lstm_case = partial(case, "lstm")
+
+
+def run_cell(cell, module, arguments, upstream, order="C"):
     """All results of forward and backward; gradients start at 1, to test that they are added to."""
-    *results, cache = module.lstm_forward(*arguments)
-    grads = [np.ones_like(arguments[i], order=order) for i in (3, 4, 5)]
-    results += module.lstm_backward(*upstream, cache, *grads)
-    return [*results, *grads, cache.h, cache.c, cache.gates]
+    _, states, biases = CELLS[cell]
+    *results, cache = getattr(module, f"{cell}_forward")(*arguments)
+    weights = arguments[1 + states : 3 + states + biases]
+    grads = [np.ones_like(W, order=order) for W in weights]
+    results += getattr(module, f"{cell}_backward")(*upstream, cache, *grads)
+    saved = [getattr(cache, name) for name in ("h", "c", "gates", "an") if hasattr(cache, name)]
+    return [*results, *grads, *saved]
 
 
-@given(seeds, sizes, st.booleans(), dtypes, st.booleans())
-def test_lstm_equals_the_textbook(seed, size, dropped, dtype, masked):
-    arguments, upstream = lstm_case(seed, size, dropped, dtype, masked)
-    in_double = [a if a is None else a.astype("float64") for a in arguments[:7]] + arguments[7:]
-    expected = run(functional, in_double, [d.astype("float64") for d in upstream])
-    for ours, theirs in zip(run(kernels, arguments, upstream), expected, strict=True):
-        assert close(ours, theirs, dtype)
+run = partial(run_cell, "lstm")
+
+
+def equals_the_textbook(cell, arguments, upstream, dtype):
+    """Whether all results are those of the textbook in float64."""
+    in_double = [
+        a if a is None or a.dtype == bool else a.astype("float64") for a in (*arguments, *upstream)
+    ]
+    textbook, n = functional if cell == "lstm" else recurrent, len(arguments)
+    expected = run_cell(cell, textbook, in_double[:n], in_double[n:])
+    found = run_cell(cell, kernels, arguments, upstream)
+    return all(close(a, b, dtype) for a, b in zip(found, expected, strict=True))
+
+
+@given(cells, seeds, sizes, st.booleans(), dtypes, st.booleans())
+def test_a_cell_equals_the_textbook(cell, seed, size, dropped, dtype, masked):
+    assert equals_the_textbook(cell, *case(cell, seed, size, dropped, dtype, masked), dtype)
+
+
+@pytest.mark.parametrize("cell", ["gru", "simple_rnn"])
+@pytest.mark.parametrize("size", [(2, 401, 1051, 21), (3, 5, 7, 517), (43, 50, 7, 21)])
+def test_other_cells_of_many_blocks_equal_the_textbook(cell, size):
+    assert equals_the_textbook(cell, *case(cell, 1, size, False, "float32", True), "float32")
+
+
+def same_bits(cell, size, dtype, teams=(1, 2, 3, 4)):
+    """Whether any number of threads gives the same bits, and those of the textbook."""
+    arguments, upstream = case(cell, 2, size, True, dtype, True)
+    found = []
+    for number in teams:
+        with each_uses(number):
+            found.append(run_cell(cell, kernels, arguments, upstream))
+    alike = all(np.array_equal(a, b) for f in found for a, b in zip(f, found[0], strict=True))
+    return alike and equals_the_textbook(cell, arguments, upstream, dtype)
+
+
+@pytest.fixture
+def helpers(monkeypatch):
+    """A crew of four, on any machine, that every product is worth."""
+    many = crew.Crew(size=3)
+    monkeypatch.setattr(crew, "crew", lambda: many)
+    monkeypatch.setattr(crew, "ENOUGH", 0)
+    monkeypatch.setattr(crew, "PATIENCE", 100_000)
+    yield many
+    many.close()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_number_of_threads_changes_no_bit(helpers, cell, dtype):
+    """All cuts of the columns: sizes of two panels to many, rows of one tile to several blocks."""
+    wide = panel_width(np.dtype(dtype))
+    for size in ((5, 2, 3, 2 * wide), (3, 9, 2 * wide + 1, 3 * wide), (7, 1, wide, 9 * wide)):
+        assert same_bits(cell, size, dtype), size
+    assert same_bits(cell, (40, 13, 5, 4 * wide), dtype, (1, 3))
+    assert all(helpers.jobs), "no helper took part"
 
 
 # at least three blocks of rows, columns and K, and an odd end: B above 2 BLOCK_M, D, 4H and T B
@@ -97,6 +161,11 @@ def test_lstm_of_many_blocks_equals_the_textbook(size, whole):
 PRODUCTS = ((401, 2051, 101), (385, 1025, 64), (193, 3, 33), (1, 2049, 7))
 
 
+@njit
+def multiply(at, A, a0, a_row, a_k, P, p0, p_n, wide, M, K, N, C, c0, c_row, add, S, s0):
+    product(at, A, a0, a_row, a_k, P, p0, p_n, wide, M, K, N, C, c0, c_row, add, S, s0)
+
+
 def product_equals_numpy(size, dtype, transposed, add):
     """C (+)= A B inside larger arrays, of which nothing else changes."""
     (M, K, N), rng = size, np.random.default_rng(0)
@@ -109,8 +178,9 @@ def product_equals_numpy(size, dtype, transposed, add):
     P = np.full(7 + -(-N // wide) * wide * K, np.nan, dtype)
     pack(B.ravel(), 0, N, 1, K, N, wide, P, 7)
     C = np.ones((M, N + 4), dtype)
-    S = np.full(BLOCK_M * BLOCK_K, np.nan, dtype)
-    product(flat_a, 5, a_row, a_k, P, 7, K * wide, wide, M, K, N, C.ravel(), 2, N + 4, add, S)
+    S = np.full(scratch(wide), np.nan, dtype)
+    multiply(product_address(S.dtype), flat_a, 5, a_row, a_k, P, 7, K * wide, wide, M, K, N,
+             C.ravel(), 2, N + 4, add, S, 0)  # fmt: skip
     expected = np.ones((M, N + 4))
     expected[:, 2 : N + 2] = A.astype("float64") @ B.astype("float64") + add
     assert close(C, expected, dtype) and (C[:, :2] == 1).all() and (C[:, N + 2 :] == 1).all()
@@ -343,10 +413,16 @@ def test_every_vector_width_on_every_machine(width, tmp_path):
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import numpy as np\n"
         "from test_kernels import MANY_BLOCKS, PRODUCTS, differences, product_equals_numpy\n"
+        "from test_kernels import case, equals_the_textbook, panel_width, same_bits\n"
         "for dtype in ('float32', 'float64'):\n"
         "    many = MANY_BLOCKS if dtype == 'float32' else ()\n"
         "    for size in ((2, 1, 3, 5), (3, 13, 9, 21), (2, 26, 33, 18), *many):\n"
         "        assert not differences(size, True, dtype, True), (dtype, size)\n"
+        "    for cell in ('gru', 'simple_rnn'):\n"
+        "        for size in ((2, 1, 3, 5), (3, 13, 9, 21), (2, 26, 33, 18)):\n"
+        "            assert equals_the_textbook(cell, *case(cell, 1, size, True, dtype, True), dtype)\n"
+        "    for cell in ('lstm', 'gru', 'simple_rnn'):\n"
+        "        assert same_bits(cell, (3, 9, 5, 10 * panel_width(np.dtype(dtype))), dtype)\n"
         "    for size in PRODUCTS:\n"
         "        for transposed in (False, True):\n"
         "            product_equals_numpy(size, dtype, transposed, True)\n"
@@ -358,7 +434,7 @@ def test_every_vector_width_on_every_machine(width, tmp_path):
 
 def training_bytes(model, T, B, shards):
     """The formula of docs/speed.md: bytes of a training step, without the parameters."""
-    size, b = model.dtype.itemsize, -(-B // shards)
+    size, b, wide = model.dtype.itemsize, -(-B // shards), panel_width(model.dtype)
     numbers, panels, shapes = 0, 0, set()
     for layer in (layer for layer in model.layers if isinstance(layer, LSTM)):
         D, H = layer.params["Wx"].shape[0], layer.units
@@ -367,7 +443,7 @@ def training_bytes(model, T, B, shards):
         if (D, H) not in shapes:  # layers of equal shape share temporary arrays
             shapes.add((D, H))
             numbers += 4 * T * b * H + T * b * (D + H)  # dz in panels; dx, dy
-            numbers += BLOCK_M * row + BLOCK_M * BLOCK_K + (D + H) * row  # dz, x in strips, dW
+            numbers += BLOCK_M * row + scratch(wide) + (D + H) * row  # dz, strips, dW
         panels += 4 * H * (D + H) * 2  # weights, transposed or not
     return size * (shards * numbers + panels)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinylstm as tl
-from tinylstm import backend, functional, kernels, optimizers, twins
+from tinylstm import backend, functional, kernels, optimizers, recurrent, twins
 
 FORGOTTEN = ("dc = dc + dh * o", "dc = dh * o")  # the next cell's gradient
 
@@ -23,19 +23,19 @@ def asked_anew(monkeypatch):
 
 
 @contextmanager
-def edited(right, wrong):
-    """functional.py with one line changed, in memory."""
-    path = Path(functional.__file__)
+def edited(right, wrong, module=functional):
+    """functional.py, or another module, with one line changed, in memory."""
+    path = Path(module.__file__)
     source = path.read_text()
     assert source.count(right) == 1, right
-    exec(compile(source.replace(right, wrong), path, "exec"), vars(functional))
+    exec(compile(source.replace(right, wrong), path, "exec"), vars(module))
     try:
         yield
     finally:
-        exec(compile(source, path, "exec"), vars(functional))
+        exec(compile(source, path, "exec"), vars(module))
 
 
-def train(optimizer=None, recurrent_dropout=0.0):
+def train(optimizer=None, recurrent_dropout=0.0, layer=None):
     """The loss of each of four steps."""
 
     class Losses(tl.Callback):
@@ -44,8 +44,8 @@ def train(optimizer=None, recurrent_dropout=0.0):
         def on_batch_end(self, run, loss):
             self.values = [*self.values, loss]
 
-    lstm = tl.LSTM(6, return_sequences=True, recurrent_dropout=recurrent_dropout)
-    model = tl.Sequential([tl.Embedding(5, 4), lstm, tl.Dense(5)])
+    layer = layer or tl.LSTM(6, return_sequences=True, recurrent_dropout=recurrent_dropout)
+    model = tl.Sequential([tl.Embedding(5, 4), layer, tl.Dense(5)])
     ids = np.random.default_rng(0).integers(5, size=81)
     losses = Losses()
     data = tl.Streams(tl.Tokens(ids, [0]), 4, 5)
@@ -57,6 +57,7 @@ def train(optimizer=None, recurrent_dropout=0.0):
 def test_nothing_is_said_while_nothing_is_edited():
     assert train() == train()
     assert train(recurrent_dropout=0.5) and train(tl.SGD(0.1)) and train(tl.RMSprop(0.01))
+    assert train(layer=tl.GRU(6, True)) and train(layer=tl.SimpleRNN(6, True))
     assert all(difference == "" for _, difference in twins._checked.values())
     asked = {question[0] for question in twins._checked}
     assert {*twins.RESULTS, tl.Adam, tl.SGD, tl.RMSprop} == asked
@@ -107,6 +108,28 @@ def test_an_edited_comment_changes_no_bit_and_says_nothing():
 def test_any_edit_is_seen(right, wrong, function):
     with edited(right, wrong), pytest.warns(tl.SlowerWarning, match=f"functional.{function} "):
         train()
+
+
+@pytest.mark.parametrize(
+    ("layer", "right", "wrong", "function"),
+    [
+        (tl.GRU, "h = (1 - u) * n + u * h_prev  #", "h = u * n + (1 - u) * h_prev  #", "gru_forward"),
+        (tl.GRU, "n = np.tanh(zn + r * an)  #", "n = np.tanh(zn + an)  #", "gru_forward"),
+        (tl.GRU, "dr = dzn * an  #", "dr = dzn * n  #", "gru_backward"),
+        (tl.GRU, "    dbh += da2.sum", "    dbh += dzx2.sum", "gru_backward"),
+        (tl.SimpleRNN, "np.tanh(zx[t] + h[t] @ Wh)", "np.sin(zx[t] + h[t] @ Wh)", "simple_rnn_forward"),
+        (tl.SimpleRNN, "dh * (1 - h[t + 1] ** 2)", "dh * (1 - h[t] ** 2)", "simple_rnn_backward"),
+    ],
+)  # fmt: skip
+def test_an_edited_gru_or_simple_net_trains_and_says_so(layer, right, wrong, function):
+    before = train(layer=layer(6, True))
+    with (
+        edited(right, wrong, recurrent),
+        pytest.warns(tl.SlowerWarning, match=rf"^recurrent.{function} .*kernels/gru.py gives"),
+    ):
+        after = train(layer=layer(6, True))
+    assert after != before
+    assert train(layer=layer(6, True)) == before
 
 
 def test_an_edit_that_only_a_mask_shows():

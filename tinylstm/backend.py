@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from . import border, functional, twins
+from . import border, twins
 
 BACKENDS = ("auto", "numpy", "numba")
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -113,6 +113,30 @@ def lstm_backward(dout: ndarray, dhT: ndarray, dcT: ndarray, cache: Any, *grads:
     return _run("lstm_backward", (dout, dhT, dcT, *kept, *grads), dout, dhT, dcT, cache, *grads)
 
 
+def gru_forward(x: ndarray, h0: ndarray, *others: Any) -> Any:
+    """See `recurrent.gru_forward`."""
+    border.gru_forward(x, h0, *others)
+    return _run("gru_forward", (x, h0, *others[:4]), x, h0, *others)
+
+
+def gru_backward(dout: ndarray, dhT: ndarray, cache: Any, *grads: Any) -> Any:
+    """See `recurrent.gru_backward`."""
+    border.gru_backward(dout, dhT, cache, *grads)
+    return _run("gru_backward", (dout, dhT, *cache[:-1], *grads), dout, dhT, cache, *grads)
+
+
+def simple_rnn_forward(x: ndarray, h0: ndarray, *others: Any) -> Any:
+    """See `recurrent.simple_rnn_forward`."""
+    border.simple_rnn_forward(x, h0, *others)
+    return _run("simple_rnn_forward", (x, h0, *others[:3]), x, h0, *others)
+
+
+def simple_rnn_backward(dout: ndarray, dhT: ndarray, cache: Any, *grads: Any) -> Any:
+    """See `recurrent.simple_rnn_backward`."""
+    border.simple_rnn_backward(dout, dhT, cache, *grads)
+    return _run("simple_rnn_backward", (dout, dhT, *cache[:-1], *grads), dout, dhT, cache, *grads)
+
+
 def softmax_cross_entropy_forward(logits: ndarray, targets: ndarray, count: int) -> Any:
     """See `functional.softmax_cross_entropy_forward`."""
     border.softmax_cross_entropy_forward(logits, targets, count)
@@ -154,10 +178,12 @@ def optimizer_step(optimizer: Any, p: ndarray, g: ndarray) -> Callable[..., None
 
 def _run(name: str, arrays: tuple[Any, ...], *args: Any) -> Any:
     """The function of that name: the kernel if it fits the arrays and equals the definition."""
+    definition = getattr(twins.home(name), name)
     if (fast := kernels_for(*arrays)) is not None:
         twin = getattr(fast, name)
         difference = twins.function_differs(name, twin, args)
-        if not (difference or _warned) or _trusted(f"functional.{name}", twin, difference):
+        where = f"{twins.home(name).__name__.rpartition('.')[-1]}.{name}"
+        if not (difference or _warned) or _trusted(where, twin, difference):
             if here := _here.get():
                 here[1].add(name)
             return twin(*args)
@@ -166,7 +192,7 @@ def _run(name: str, arrays: tuple[Any, ...], *args: Any) -> Any:
         if why not in _warned:
             _warned.add(why)
             _warn(why, "Give x the model's type, or silence this")
-    return getattr(functional, name)(*args)
+    return definition(*args)
 
 
 def _trusted(name: str, twin: Any, difference: str) -> bool:

@@ -8,20 +8,32 @@ check: kernels copy what they cannot read as it lies. Next: frozen.py.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
 
-from . import functional
+from . import functional, recurrent
 
 Wanted = tuple[str, Any, tuple[Any, ...]]  # an array's name, the array, the shape it must have
 
 
-def lstm_forward(
-    x: ndarray, h0: ndarray, c0: ndarray, Wx: ndarray, Wh: ndarray, b: ndarray,
-    dropout: ndarray | None = None, mask: ndarray | None = None, *more: Any,
-) -> None:  # fmt: skip
+class Cell(NamedTuple):
+    """The names of what a cell's functions take, in order, and its blocks of H columns."""
+
+    blocks: int
+    states: tuple[str, ...]
+    weights: tuple[str, ...]
+    optional: tuple[str, ...]
+    cache: Any  # what its forward pass returns for its backward pass
+
+
+LSTM = Cell(4, ("h0", "c0"), ("Wx", "Wh", "b"), ("dropout", "mask"), functional.LSTMCache)
+GRU = Cell(3, ("h0",), ("Wx", "Wh", "b", "bh"), ("mask",), recurrent.GRUCache)
+SIMPLE_RNN = Cell(1, ("h0",), ("Wx", "Wh", "b"), ("mask",), recurrent.SimpleRNNCache)
+
+
+def lstm_forward(*args: Any) -> None:
     """Raise ValueError unless these are arguments of `functional.lstm_forward`. What an edited
     definition takes more is its own affair: kernels do not run then.
 
@@ -30,37 +42,73 @@ def lstm_forward(
     Traceback (most recent call last):
     ValueError: lstm_forward: b is float64 (15,), but floats (16,) are wanted
     """
-    T, B, D, H = sequence("lstm_forward", x, Wh)
-    state = (B, H)
-    wanted: list[Wanted] = [("h0", h0, state), ("c0", c0, state)]
-    wanted += [("Wx", Wx, (D, 4 * H)), ("Wh", Wh, (H, 4 * H)), ("b", b, (4 * H,))]
-    floats("lstm_forward", wanted if dropout is None else [*wanted, ("dropout", dropout, state)])
-    bools("lstm_forward", mask, (T, B))
-    real("lstm_forward", {"x": x, "Wx": Wx, "b": b}, (h0, c0, Wh, dropout))
+    forward("lstm_forward", LSTM, *args)
 
 
-def lstm_backward(
-    dout: ndarray, dhT: ndarray, dcT: ndarray, cache: Any,
-    dWx: ndarray, dWh: ndarray, db: ndarray, *more: Any,
-) -> None:  # fmt: skip
+def lstm_backward(*args: Any) -> None:
     """Raise ValueError unless these are arguments of `functional.lstm_backward`."""
-    if getattr(cache, "_fields", None) != functional.LSTMCache._fields:
-        kind = type(cache).__name__
-        raise ValueError(f"lstm_backward: wants the cache that lstm_forward returned, not a {kind}")
-    T, B, D, H = sequence("lstm_backward", cache.x, cache.Wh)
-    state, states, weights, dropout = (B, H), (T + 1, B, H), (D, 4 * H), cache.dropout
-    wanted: list[Wanted] = [("dout", dout, (T, B, H)), ("dhT", dhT, state), ("dcT", dcT, state)]
-    wanted += [("cache.h", cache.h, states), ("cache.c", cache.c, states)]
-    wanted += [("cache.gates", cache.gates, (T, B, 4 * H)), ("cache.Wx", cache.Wx, weights)]
-    wanted += [("cache.Wh", cache.Wh, (H, 4 * H))]
-    sums: list[Wanted] = [("dWx", dWx, weights), ("dWh", dWh, (H, 4 * H)), ("db", db, (4 * H,))]
-    floats("lstm_backward", [*wanted, *sums])
-    if dropout is not None:
-        floats("lstm_backward", [("cache.dropout", dropout, state)])
-    bools("lstm_backward", cache.mask, (T, B))
-    for name, array, _ in sums:
-        real("lstm_backward", {name: array}, (dout, dhT, dcT, *cache[:7]))
-        writeable("lstm_backward", name, array)
+    backward("lstm_backward", LSTM, *args)
+
+
+def gru_forward(*args: Any) -> None:
+    """Raise ValueError unless these are arguments of `recurrent.gru_forward`."""
+    forward("gru_forward", GRU, *args)
+
+
+def gru_backward(*args: Any) -> None:
+    """Raise ValueError unless these are arguments of `recurrent.gru_backward`."""
+    backward("gru_backward", GRU, *args)
+
+
+def simple_rnn_forward(*args: Any) -> None:
+    """Raise ValueError unless these are arguments of `recurrent.simple_rnn_forward`."""
+    forward("simple_rnn_forward", SIMPLE_RNN, *args)
+
+
+def simple_rnn_backward(*args: Any) -> None:
+    """Raise ValueError unless these are arguments of `recurrent.simple_rnn_backward`."""
+    backward("simple_rnn_backward", SIMPLE_RNN, *args)
+
+
+def forward(name: str, cell: Cell, x: ndarray, *args: Any) -> None:
+    """Raise ValueError unless these are arguments of a cell's forward pass."""
+    names = (*cell.states, *cell.weights, *cell.optional)
+    given = dict(zip(names, args, strict=False))
+    T, B, D, H = sequence(name, cell, x, given["Wh"])
+    n = cell.blocks * H
+    shapes = {"Wx": (D, n), "Wh": (H, n), "b": (n,), "bh": (n,)}
+    wanted = [(k, given[k], shapes.get(k, (B, H))) for k in (*cell.states, *cell.weights)]
+    if given.get("dropout") is not None:
+        wanted.append(("dropout", given["dropout"], (B, H)))
+    floats(name, wanted)
+    bools(name, given.get("mask"), (T, B))
+    results = {"x": x, "Wx": given["Wx"], "b": given["b"]}
+    real(name, results, [array for k, array, _ in wanted if k not in results])
+
+
+def backward(name: str, cell: Cell, dout: ndarray, *args: Any) -> None:
+    """Raise ValueError unless these are arguments of a cell's backward pass."""
+    states = len(cell.states)
+    cache, grads = args[states], args[states + 1 :]
+    if getattr(cache, "_fields", None) != cell.cache._fields:
+        first, kind = name.replace("backward", "forward"), type(cache).__name__
+        raise ValueError(f"{name}: wants the cache that {first} returned, not a {kind}")
+    T, B, D, H = sequence(name, cell, cache.x, cache.Wh)
+    n, steps = cell.blocks * H, (T + 1, B, H)
+    shapes: dict[str, tuple[int, ...]] = {"Wx": (D, n), "Wh": (H, n), "b": (n,), "bh": (n,)}
+    saved = shapes | {"h": steps, "c": steps, "gates": (T, B, n), "an": (T, B, H)}
+    wanted: list[Wanted] = [("dout", dout, (T, B, H))]
+    wanted += [(f"d{k[0]}T", d, (B, H)) for k, d in zip(cell.states, args, strict=False)]
+    fields = [(k, array) for k, array in cache._asdict().items() if k in saved]
+    wanted += [(f"cache.{k}", array, saved[k]) for k, array in fields]
+    if (dropout := getattr(cache, "dropout", None)) is not None:
+        wanted.append(("cache.dropout", dropout, (B, H)))
+    sums = [(f"d{k}", g, shapes[k]) for k, g in zip(cell.weights, grads, strict=False)]
+    floats(name, [*wanted, *sums])
+    bools(name, cache.mask, (T, B))
+    for k, array, _ in sums:
+        real(name, {k: array}, [cache.x, *(array for _, array, _ in wanted)])
+        writeable(name, k, array)
 
 
 def softmax_cross_entropy_forward(
@@ -111,11 +159,12 @@ def update(name: str, p: Any, g: Any, slots: dict[str, dict[str, ndarray]]) -> N
         raise wrong("update", name, p, "floats", shape)
 
 
-def sequence(function: str, x: Any, Wh: Any) -> tuple[int, int, int, int]:
-    """T, B, D and H. Raises ValueError unless x is (T, B, D) and Wh is (H, 4H), none of them 0."""
-    for name, array, wanted in (("x", x, ("T", "B", "D")), ("Wh", Wh, ("H", "4H"))):
+def sequence(name: str, cell: Cell, x: Any, Wh: Any) -> tuple[int, int, int, int]:
+    """T, B, D and H. Raises ValueError unless x is (T, B, D) and Wh is (H, nH), none of them 0."""
+    columns = f"{cell.blocks if cell.blocks > 1 else ''}H"
+    for what, array, wanted in (("x", x, ("T", "B", "D")), ("Wh", Wh, ("H", columns))):
         right = isinstance(array, ndarray) and array.ndim == len(wanted) and 0 not in array.shape
-        floats(function, [(name, array, array.shape if right else wanted)])
+        floats(name, [(what, array, array.shape if right else wanted)])
     return (*x.shape, Wh.shape[0])
 
 

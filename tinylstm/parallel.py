@@ -20,16 +20,10 @@ from .losses import Loss, kept, placed
 from .metrics import Metric
 from .model import NamedArrays, Sequential
 from .ranks import Alone
+from .threads import each_uses, usable_cores
 
 SHARDS = 8  # of a batch, where several ranks share the work
 Found = tuple[float, list[State], Any]  # a shard's loss, states after the batch, metrics' sums
-
-
-def usable_cores() -> int:
-    """Cores that this process may use: affinity and container limits count."""
-    import joblib
-
-    return int(joblib.cpu_count())
 
 
 class Shards:
@@ -151,7 +145,7 @@ class Shards:
 
     def run(self, work: Callable[[int], Found], own: range) -> list[Found]:
         """The results of all shards, in order; this rank works on its own."""
-        with self.model.frozen():
+        with self.model.frozen(), each_uses(max(self.threads // max(len(own), 1), 1)):
             return self.ranks.gather(lambda: self.each(work, own))
 
     def flat_grads(self) -> NamedArrays:

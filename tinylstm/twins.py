@@ -1,7 +1,7 @@
 """Does a fast twin still equal its definition? Asked before the twin runs for the first time.
 
-The definition decides: whoever edits `functional.py` or `Adam.step`, on disk or in memory, trains
-the edited maths. So each function of `kernels/` is compared with the textbook's function, as that
+The definition decides: whoever edits `functional.py`, `recurrent.py` or `Adam.step`, on disk or in
+memory, trains the edited maths. So each function of `kernels/` is compared with the textbook's, as that
 stands in memory now, on a small random problem: every output, initial states, masks, gradients that
 add to what is there. If they differ beyond rounding, the textbook runs and one warning says so. The
 answer is kept until the definition is replaced. Next: kernels/__init__.py.
@@ -10,18 +10,28 @@ answer is kept until the definition is replaced. Next: kernels/__init__.py.
 import copy
 import threading
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from . import functional
+from . import functional, recurrent
 
 ROUNDING = 500  # times the type's precision: 6e-5 in float32, 1e-13 in float64
-TEXTBOOK = [name for name, kind in vars(functional).items() if hasattr(kind, "__code__")]
+TEXTBOOK = {  # of both modules, the functions that decide
+    module: [name for name, kind in vars(module).items() if hasattr(kind, "__code__")]
+    for module in (functional, recurrent)
+}
+CELLS = {"lstm": 4, "gru": 3, "simple_rnn": 1}  # and their blocks of H numbers
+CACHE_AT = {"lstm": 3, "gru": 2, "simple_rnn": 2}  # its place among backward's arguments
 RESULTS = {  # the names of what a function returns and of the arrays that it adds to
     "lstm_forward": ("outputs", "h", "c", "cache"),
     "lstm_backward": ("dx", "dh0", "dc0", "dWx", "dWh", "db"),
+    "gru_forward": ("outputs", "h", "cache"),
+    "gru_backward": ("dx", "dh0", "dWx", "dWh", "db", "dbh"),
+    "simple_rnn_forward": ("outputs", "h", "cache"),
+    "simple_rnn_backward": ("dx", "dh0", "dWx", "dWh", "db"),
     "softmax_cross_entropy_forward": ("loss", "p"),
     "softmax_cross_entropy_backward": ("dlogits",),
 }
@@ -30,22 +40,22 @@ _checked: dict[Any, tuple[Any, str]] = {}  # what was compared: the definition t
 _lock = threading.Lock()  # the threads of a first step ask at the same time
 
 
+def home(name: str) -> ModuleType:
+    """The module of the definition with that name."""
+    return recurrent if hasattr(recurrent, name) else functional
+
+
 def function_differs(name: str, twin: Callable[..., Any], args: tuple[Any, ...]) -> str:
-    """How `twin` differs from `functional.<name>` on a problem of the kind of `args`; "" if equal.
+    """How `twin` differs from its definition on a problem of the kind of `args`; "" if equal.
 
     Compared once for each type, with and without dropout and a mask, for one and for several steps
     and sequences.
     """
-    first = args[0]
+    first, module = args[0], home(name)
     question: tuple[Any, ...] = (name, first.dtype)
-    if name.startswith("lstm"):
-        if name == "lstm_forward":
-            dropout, mask = (*args[6:8], None, None)[:2]
-        else:
-            dropout, mask = getattr(args[3], "dropout", None), getattr(args[3], "mask", None)
-        given = dropout is not None, mask is not None
-        question += (min(len(first), 3), min(first.shape[1], 5), *given)
-    known, now = _checked.get(question), vars(functional)
+    if not name.startswith("softmax"):
+        question += (min(len(first), 3), min(first.shape[1], 5), *given(name, args))
+    known, now = _checked.get(question), vars(module)
     if known is not None:  # asked at every call: this must be quick
         for part, function, code in known[0]:
             if now.get(part) is not function or getattr(function, "__code__", None) is not code:
@@ -54,11 +64,11 @@ def function_differs(name: str, twin: Callable[..., Any], args: tuple[Any, ...])
             return known[1]
 
     def compare() -> str:
-        problem = (lstm_problem if name.startswith("lstm") else loss_problem)(*question)
-        expected = results(name, getattr(functional, name), problem)
+        problem = (loss_problem if name.startswith("softmax") else recurrent_problem)(*question)
+        expected = results(name, getattr(module, name), problem)
         return largest_difference(expected, results(name, twin, problem))
 
-    functions = [(part, now.get(part)) for part in TEXTBOOK]
+    functions = [(part, now.get(part)) for part in TEXTBOOK[module]]
     definition = [(part, f, getattr(f, "__code__", None)) for part, f in functions]
     return _answer(question, definition, compare)
 
@@ -109,24 +119,37 @@ def _answer(question: Any, definition: Any, compare: Callable[[], str]) -> str:
     return known[1]
 
 
-def lstm_problem(
+def given(name: str, args: tuple[Any, ...]) -> tuple[bool, bool]:
+    """Whether a recurrent function's arguments have dropout, and a mask."""
+    cell, way = name.rsplit("_", 1)
+    at = CACHE_AT[cell]
+    if way == "backward":
+        return getattr(args[at], "dropout", None) is not None, args[at].mask is not None
+    dropout, mask = (*args[2 * at :], None, None)[:2] if cell == "lstm" else (None, args[-1])
+    return dropout is not None, isinstance(mask, ndarray) and mask.dtype == bool
+
+
+def recurrent_problem(
     name: str, dtype: Any, T: int, B: int, dropped: bool = False, masked: bool = False
 ) -> list[Any]:
-    """Arguments for `lstm_forward` or `lstm_backward`, all random: a zero would hide a mistake."""
+    """Arguments for a cell's forward or backward pass, all random: a zero would hide a mistake."""
     rng, D, H = np.random.default_rng(0), 5, 9  # 4H is no multiple of a vector's width
+    cell, way = name.rsplit("_", 1)
+    n, states, biases = CELLS[cell] * H, 1 + (cell == "lstm"), 1 + (cell == "gru")
 
     def random(*shape: int) -> ndarray:
         return rng.normal(size=shape).astype(dtype)
 
-    dropout = np.where(rng.random((B, H)) < 0.5, 0, 2).astype(dtype) if dropped else None
-    mask = rng.random((T, B)) < 0.6 if masked else None
-    weights = [random(D, 4 * H), random(H, 4 * H), random(4 * H)]
-    forward: list[Any] = [random(T, B, D), random(B, H), random(B, H), *weights, dropout, mask]
-    if name == "lstm_forward":
+    weights = [random(D, n), random(H, n), *(random(n) for _ in range(biases))]
+    forward: list[Any] = [random(T, B, D), *(random(B, H) for _ in range(states)), *weights]
+    if cell == "lstm":
+        forward += [np.where(rng.random((B, H)) < 0.5, 0, 2).astype(dtype) if dropped else None]
+    forward += [rng.random((T, B)) < 0.6 if masked else None]
+    if way == "forward":
         return forward
-    cache = functional.lstm_forward(*forward)[-1]
+    cache = getattr(home(name), f"{cell}_forward")(*forward)[-1]
     grads = [random(*weight.shape) for weight in weights]
-    return [random(T, B, H), random(B, H), random(B, H), cache, *grads]
+    return [random(T, B, H), *(random(B, H) for _ in range(states)), cache, *grads]
 
 
 def loss_problem(name: str, dtype: Any) -> list[Any]:
@@ -145,7 +168,8 @@ def results(name: str, function: Callable[..., Any], args: list[Any]) -> dict[st
     args = copy.deepcopy(args)
     found = function(*args)
     values = [*(found if isinstance(found, tuple) else [found])]
-    values += args[4:] if name == "lstm_backward" else []  # the gradients that it adds to
+    if (cell := name.removesuffix("_backward")) in CELLS:  # the gradients that it adds to
+        values += args[CACHE_AT[cell] + 1 :]
     named: dict[str, Any] = dict(zip(RESULTS[name], values, strict=True))
     if "cache" in named:
         named |= {f"cache.{field}": a for field, a in named.pop("cache")._asdict().items()}

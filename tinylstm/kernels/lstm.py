@@ -1,93 +1,42 @@
-"""The LSTM over a sequence, forward and backward: fast twins of those in functional.py.
+"""Arrays for recurrence.py: what a forward or backward pass needs, for any of its cells; and the
+LSTM's twins.
 
-Why this is fast: weights are packed once for all steps. A step computes its products, gates and
-outputs while its numbers are still in the cache. Threads never synchronise inside the recurrence:
-each runs its own slice of the batch (parallel.py). dz is written straight into panels, the layout
-that the weights' gradients, two products over all steps at the end, need. Next: elementwise.py.
-
-    t ->    x[t] Wx  +  h[t] Wh  ->  z  ->  gates  ->  c[t+1], h[t+1]        forward
-    <- t    dh, dc  ->  dz  ->  dz Wh' (the next dh),  dz Wx' (dx[t]),  dz to its panels
+Why this is fast: nothing is copied that kernels can read in place, memory is reused (pool.py), and
+threads that need the same packed weights share them. Next: gru.py.
 """
 
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import types
+from numba.np.numpy_support import from_dtype
 from numpy import ndarray
 from numpy.lib.stride_tricks import as_strided
 
 from ..frozen import prepared
 from ..functional import LSTMCache
-from .gates import cell_backward, cell_forward, to_panels
+from . import recurrence
+from .compiled import compiled
+from .crew import team_for, work
 from .pool import empty, ready
-from .products import BLOCK_K, BLOCK_M, pack, product
+from .products import BLOCK_M, pack, product_address, scratch
+from .recurrence import BLOCKS, GRU, LSTM, SIMPLE
 from .vectors import wide as panel_width
 
 
-@njit(nogil=True, cache=True)
-def _forward(  # type: ignore[no-untyped-def]
-    x, h, h_in, c, gates, WxP, WhP, b, dropout, mask, T, B, D, H, row, wide
-):
-    """All steps, on flat arrays. h and c hold T + 1 states, the first given. h_in is h, or
-    h * dropout. mask is empty if every step counts.
+class Scan(NamedTuple):
+    """What a forward pass computed and a backward pass needs."""
 
-    row: the distance between rows of gates, in numbers.
-    """
-    n, chunk = 4 * H, max(1, BLOCK_M // B)
-    for t in range(T):
-        z, now, then = t * B * row, t * B * H, (t + 1) * B * H
-        if t % chunk == 0:  # x Wx needs no h, and many rows at once are cheaper
-            M = min(chunk, T - t) * B
-            product(x, t * B * D, D, 1, WxP, 0, D * wide, wide, M, D, n, gates, z, row, False, x)
-        for i in range(len(dropout)):
-            h_in[now + i] = h[now + i] * dropout[i]
-        product(h_in, now, H, 1, WhP, 0, H * wide, wide, B, H, n, gates, z, row, True, x)
-        for r in range(B):
-            u = r * H
-            cell_forward(gates, z + r * row, b, c, now + u, c, then + u, h, then + u, H)
-            if len(mask) > 0 and not mask[t * B + r]:
-                for i in range(u, u + H):
-                    h[then + i], c[then + i] = h[now + i], c[now + i]
-
-
-@njit(nogil=True, cache=True)
-def _backward(  # type: ignore[no-untyped-def]
-    dout, dh, dc, kept, x, h_in, c, gates, WxT, WhT, dropout, mask, dx, dz, dzP, S, dW, db,
-    T, B, D, H, row, dz_row, wide
-):  # fmt: skip
-    """All steps in reverse. dh and dc (B, H) are overwritten; at the end they are those of h0, c0.
-
-    dz: buffer for BLOCK_M // B steps, (steps, B, dz_row). dzP: all of dz in panels. S: buffer for
-    `product`. dW (D + H, dz_row): the gradients of Wx and Wh. row, dz_row: distances of rows.
-    kept: buffer for dh where a step is masked. Rows of dz are zero there.
-    """
-    n, chunk, panels = 4 * H, max(1, BLOCK_M // B), T * B * wide  # numbers in a panel of dzP
-    for t in range(T - 1, -1, -1):
-        now, then, z = t * B * H, (t + 1) * B * H, t % chunk * B * dz_row
-        for r in range(B):
-            u, to = r * H, z + r * dz_row
-            if len(mask) > 0 and not mask[t * B + r]:
-                for i in range(u, u + H):
-                    kept[i] = dh[i] + dout[now + i]
-                dz[to : to + n] = 0
-            else:
-                cell_backward(
-                    dh, u, dout, now + u, dc, u, gates, (t * B + r) * row, c, then + u, c, now + u,
-                    dz, to, db, H,
-                )  # fmt: skip
-            to_panels(dz, to, n, dzP, (t * B + r) * wide, panels)
-        product(dz, z, dz_row, 1, WhT, 0, n * wide, wide, B, n, H, dh, 0, H, False, S)
-        for i in range(len(dropout)):
-            dh[i] *= dropout[i]
-        for r in range(len(mask) // T):
-            if not mask[t * B + r]:
-                dh[r * H : (r + 1) * H] = kept[r * H : (r + 1) * H]
-        if t % chunk == 0:
-            M, to = min(chunk, T - t) * B, t * B * D
-            product(dz, 0, dz_row, 1, WxT, 0, n * wide, wide, M, n, D, dx, to, D, False, S)
-    product(x, 0, 1, D, dzP, 0, panels, wide, D, T * B, n, dW, 0, dz_row, False, S)
-    product(h_in, 0, 1, H, dzP, 0, panels, wide, H, T * B, n, dW, D * dz_row, dz_row, False, S)
+    kind: int  # LSTM, GRU or SIMPLE
+    x: ndarray  # (T, B, D)
+    h: ndarray  # (T+1, B, H)
+    c: ndarray  # (T+1, B, H); h, where there is no c
+    rows: ndarray  # (T, B, blocks of H); h[1:] in the simple net
+    Wx: ndarray
+    Wh: ndarray
+    dropout: ndarray | None
+    mask: ndarray | None
 
 
 def row_length(n: int, dtype: Any) -> int:
@@ -108,8 +57,11 @@ def flat_rows(a: ndarray) -> tuple[ndarray, int]:
     return as_strided(a, ((T * B - 1) * row + n,), (a.itemsize,)), row
 
 
-def packed(*weights: ndarray, transposed: bool = False) -> list[ndarray]:
-    """The weights, or their transposes, in panels; threads that need the same one share it."""
+def packed(*weights: ndarray, transposed: bool = False, turn: int = 0) -> list[ndarray]:
+    """The weights, or their transposes, in panels; threads that need the same one share it.
+
+    turn: by how many columns the last one is turned: its last ones come first.
+    """
     panels = []
     for W in weights:
         begun = prepared(W)
@@ -117,7 +69,8 @@ def packed(*weights: ndarray, transposed: bool = False) -> list[ndarray]:
             mine = Future[ndarray]()
             if begun.setdefault(transposed, mine) is mine:  # no other thread was first
                 try:
-                    mine.set_result(pack_panels(W, transposed))
+                    turned = np.roll(W, turn, axis=1) if turn and W is weights[-1] else W
+                    mine.set_result(pack_panels(turned, transposed))
                 except BaseException as error:  # threads that wait for it raise it too
                     mine.set_exception(error)
         panels.append(begun[transposed])
@@ -134,64 +87,91 @@ def pack_panels(W: ndarray, transposed: bool) -> ndarray:
     return P
 
 
-def lstm_forward(
-    x: ndarray,
-    h0: ndarray,
-    c0: ndarray,
-    Wx: ndarray,
-    Wh: ndarray,
-    b: ndarray,
-    dropout: ndarray | None = None,
-    mask: ndarray | None = None,
-) -> tuple[ndarray, ndarray, ndarray, LSTMCache]:
-    """See `functional.lstm_forward`."""
-    (T, B, D), H, dtype = x.shape, Wh.shape[0], x.dtype
-    x = ready(x)
-    h, c = empty((T + 1, B, H), dtype), empty((T + 1, B, H), dtype)
-    row = row_length(4 * H, dtype)
-    rows = empty((T, B, row), dtype)
-    h[0], c[0] = h0, c0
+def flat(factors: ndarray | None, dtype: Any) -> ndarray:
+    """Dropout's factors or a mask as a flat array of numbers; empty for None."""
+    return np.empty(0, dtype) if factors is None else ready(np.asarray(factors, dtype)).ravel()
+
+
+def start(
+    body: Any, kind: int, x: ndarray, H: int, sizes: list[int], arrays: list[ndarray], team: int
+) -> None:
+    """Run `recurrence.forward` or `backward`: `sizes` are those after H, before the last two."""
+    (T, B, D), dtype = x.shape, from_dtype(x.dtype)
+    pointers = types.CPointer(types.int64), types.CPointer(dtype)
+    function = compiled(body, types.void(types.int64, *pointers)).address
+    work(function, [product_address(x.dtype), kind, T, B, D, H, *sizes], arrays, team)
+
+
+def scan(
+    kind: int, x: ndarray, h0: ndarray, c0: ndarray | None, Wx: ndarray, Wh: ndarray, b: ndarray,
+    dropout: ndarray | None = None, mask: ndarray | None = None,
+) -> Scan:  # fmt: skip
+    """The forward pass of a cell; b in the order of the row's blocks."""
+    (T, B, D), H, dtype, x = x.shape, len(Wh), x.dtype, ready(x)
+    h = empty((T + 1, B, H), dtype)
+    c = h if c0 is None else empty((T + 1, B, H), dtype)
+    h[0], c[0] = h0, h0 if c0 is None else c0
+    row = H if kind == SIMPLE else row_length(4 * H, dtype)
+    rows = h[1:] if kind == SIMPLE else empty((T, B, row), dtype)
     h_in = h if dropout is None else empty((T, B, H), dtype)
-    _forward(
-        x.ravel(), h.ravel(), h_in.ravel(), c.ravel(), rows.ravel(), *packed(Wx, Wh),
-        ready(b), flat(dropout, dtype), flat(mask, bool), T, B, D, H, row, panel_width(dtype),
-    )  # fmt: skip
-    return h[1:], h[T], c[T], LSTMCache(x, h, c, rows[:, :, : 4 * H], Wx, Wh, dropout, mask)
+    if dropout is not None:
+        h_in[0] = h[0] * dropout
+    wide = panel_width(dtype)
+    team = team_for(B, H, BLOCKS[kind] * H, wide)
+    panels = packed(Wx, Wh, turn=H if kind == GRU else 0)
+    arrays = [x, h, h_in, c, rows, *panels, ready(b), flat(dropout, dtype), flat(mask, dtype)]
+    arrays.append(empty((team * BLOCK_M * wide,), dtype))
+    sizes = [row, wide, mask is not None, dropout is not None]
+    start(recurrence.forward, kind, x, H, sizes, arrays, team)
+    return Scan(kind, x, h, c, rows, Wx, Wh, dropout, mask)
+
+
+def scan_back(
+    s: Scan, dout: ndarray, dhT: ndarray, dcT: ndarray | None, dWx: ndarray, dWh: ndarray
+) -> tuple[ndarray, ndarray, ndarray, ndarray]:
+    """The backward pass; adds to dWx and dWh. Returns dx, dh0, dc0, and the biases' gradients in
+    the order of the row's blocks.
+    """
+    (T, B, D), H, dtype = s.x.shape, len(s.Wh), s.x.dtype
+    blocks, n, wide = 1 if s.kind == SIMPLE else 4, BLOCKS[s.kind] * H, panel_width(dtype)
+    dz_row = row_length(blocks * H, dtype)
+    dh, dc, dx = empty((B, H), dtype), empty((B, H), dtype), empty((T, B, D), dtype)
+    dh[...], dc[...] = dhT, dhT if dcT is None else dcT
+    dz = empty((max(1, BLOCK_M // B) * B, dz_row), dtype)
+    hP = empty((T * B * -(-n // wide) * wide,), dtype)
+    xP = empty(hP.shape, dtype) if s.kind == GRU else hP
+    dW, db = empty((D + H, dz_row), dtype), np.zeros(blocks * H, dtype)
+    h_in = s.h if s.dropout is None else s.h[:T] * s.dropout
+    kept = empty((B, H) if s.mask is not None else (0, 0), dtype)
+    team = team_for(B, H, n, wide)
+    panels = packed(s.Wx, s.Wh, transposed=True, turn=H if s.kind == GRU else 0)
+    rows, row = flat_rows(s.rows)
+    arrays = [ready(s.x), ready(s.h), ready(h_in), ready(s.c), rows, *panels, db]
+    arrays += [flat(s.dropout, dtype), flat(s.mask, dtype)]
+    arrays += [empty((team * scratch(wide),), dtype), ready(dout), dh, dc, kept, dx, dz, xP, hP, dW]
+    sizes = [row, wide, s.mask is not None, s.dropout is not None, dz_row, scratch(wide)]
+    start(recurrence.backward, s.kind, s.x, H, sizes, arrays, team)
+    dWx += dW[:D, :n]
+    dW = dW[D:, :n]
+    dWh += np.roll(dW, -H, axis=1) if s.kind == GRU else dW
+    return dx, dh, dc, db
+
+
+def lstm_forward(
+    x: ndarray, h0: ndarray, c0: ndarray, Wx: ndarray, Wh: ndarray, b: ndarray,
+    dropout: ndarray | None = None, mask: ndarray | None = None,
+) -> tuple[ndarray, ndarray, ndarray, LSTMCache]:  # fmt: skip
+    """See `functional.lstm_forward`."""
+    s = scan(LSTM, x, h0, c0, Wx, Wh, b, dropout, mask)
+    gates = s.rows[:, :, : 4 * len(Wh)]
+    return s.h[1:], s.h[-1], s.c[-1], LSTMCache(s.x, s.h, s.c, gates, Wx, Wh, dropout, mask)
 
 
 def lstm_backward(
-    dout: ndarray,
-    dhT: ndarray,
-    dcT: ndarray,
-    cache: LSTMCache,
-    dWx: ndarray,
-    dWh: ndarray,
-    db: ndarray,
-) -> tuple[ndarray, ndarray, ndarray]:
+    dout: ndarray, dhT: ndarray, dcT: ndarray, cache: LSTMCache,
+    dWx: ndarray, dWh: ndarray, db: ndarray,
+) -> tuple[ndarray, ndarray, ndarray]:  # fmt: skip
     """See `functional.lstm_backward`."""
-    x, h, c, gates, Wx, Wh, dropout, mask = cache
-    (T, B, D), H, dtype = x.shape, Wh.shape[0], x.dtype
-    wide, dz_row = panel_width(dtype), row_length(4 * H, dtype)
-    dh, dc, dx = empty((B, H), dtype), empty((B, H), dtype), empty((T, B, D), dtype)
-    dh[...], dc[...] = dhT, dcT
-    dz = empty((max(1, BLOCK_M // B) * B, dz_row), dtype)
-    dzP = empty((T * B * -(-4 * H // wide) * wide,), dtype)
-    dW, db_here = empty((D + H, dz_row), dtype), np.zeros(4 * H, dtype)
-    h_in = h if dropout is None else h[:T] * dropout
-    kept = empty((B, H) if mask is not None else (0, 0), dtype)
-    flat_gates, row = flat_rows(gates)
-    _backward(
-        ready(dout).ravel(), dh.ravel(), dc.ravel(), kept.ravel(), ready(x).ravel(),
-        ready(h_in).ravel(), ready(c).ravel(), flat_gates, *packed(Wx, Wh, transposed=True),
-        flat(dropout, dtype), flat(mask, bool), dx.ravel(), dz.ravel(), dzP,
-        empty((BLOCK_M * BLOCK_K,), dtype), dW.ravel(), db_here, T, B, D, H, row, dz_row, wide,
-    )  # fmt: skip
-    dWx += dW[:D, : 4 * H]
-    dWh += dW[D:, : 4 * H]
+    dx, dh, dc, db_here = scan_back(Scan(LSTM, *cache), dout, dhT, dcT, dWx, dWh)
     db += db_here
     return dx, dh, dc
-
-
-def flat(factors: ndarray | None, dtype: Any) -> ndarray:
-    """Dropout's factors or a mask as a flat array; empty for None."""
-    return np.empty(0, dtype) if factors is None else ready(np.asarray(factors, dtype)).ravel()

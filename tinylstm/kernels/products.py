@@ -3,12 +3,19 @@
 Why this is fast: B is in panels, which are read sequentially. K is split so that a block of a panel
 stays in the L1 cache while all rows of A use it, and M so that those rows stay in L2. A row-major A
 is read in place; a transposed A is first copied into strips, because walking down its columns would
-touch a new memory page at every other step. Next: lstm.py.
+touch a new memory page at every other step. Next: crew.py.
 """
 
-import numpy as np
-from numba import njit
+from functools import cache
+from typing import Any
 
+from llvmlite import ir
+from numba import carray, njit, types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+from numba.np.numpy_support import from_dtype
+
+from .compiled import compiled
 from .tiles import ROWS_A, column, share
 
 BLOCK_K = 1024  # times WIDE columns: 128 KB in float32 with AVX-512
@@ -36,12 +43,12 @@ def pack(B, b0, b_k, b_n, K, N, wide, P, p0):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def strips(A, a0, a_k, M, K, S):  # type: ignore[no-untyped-def]
+def strips(A, a0, a_k, M, K, S, s0):  # type: ignore[no-untyped-def]
     """Copies A, (K, M) in memory, into strips S[m][k][ROWS_A]; the last strip can be narrower."""
     for k in range(K):
         for m0 in range(0, M, ROWS_A):
             m, start = min(ROWS_A, M - m0), a0 + k * a_k + m0
-            to = m0 * K + k * m
+            to = s0 + m0 * K + k * m
             if m == ROWS_A:
                 for r in range(ROWS_A):  # a length that the compiler knows
                     S[to + r] = A[start + r]
@@ -50,36 +57,72 @@ def strips(A, a0, a_k, M, K, S):  # type: ignore[no-untyped-def]
                     S[to + r] = A[start + r]
 
 
-@njit(nogil=True, cache=True)
-def product(  # type: ignore[no-untyped-def]
-    A, a0, a_row, a_k, P, p0, p_n, wide, M, K, N, C, c0, c_row, add, S
+def _product(  # type: ignore[no-untyped-def]
+    a_at, a0, a_row, a_k, p_at, p0, p_n, wide, M, K, N, c_at, c0, c_row, add, s_at, s0
 ):
-    """C (M, N) = A B, or += with `add`; A (M, K) starts at a0, B is in panels P, p_n numbers apart.
-
-    a_row, a_k: the strides of A; one of them is 1. Columns of the last panel beyond N are not
-    written. S: buffer of BLOCK_M x BLOCK_K numbers, used only if a_row is 1.
-    """
-    edge = np.empty((min(M, BLOCK_M) if N % wide else 0) * wide, C.dtype)
+    """See `product`; a_at, p_at, c_at and s_at are the arrays' addresses."""
+    A, P, C, S = carray(a_at, 1), carray(p_at, 1), carray(c_at, 1), carray(s_at, 1)
     for k0 in range(0, max(K, 1), BLOCK_K):
         k = min(BLOCK_K, K - k0)
         for m0 in range(0, M, BLOCK_M):
             m, a, c = min(BLOCK_M, M - m0), a0 + m0 * a_row + k0 * a_k, c0 + m0 * c_row
             if a_k != 1:
-                strips(A, a, a_k, m, k, S)
+                strips(A, a, a_k, m, k, S, s0 + BLOCK_M * wide)
             for n0 in range(0, N, wide):
                 p, more, partial = p0 + n0 // wide * p_n + k0 * wide, add or k0 > 0, n0 + wide > N
                 after = p + p_n if n0 + wide < N else p0 + k0 * wide  # the first, for the next rows
-                out, o, o_row = (edge, 0, wide) if partial else (C, c + n0, c_row)
+                out, o, o_row = (S, s0, wide) if partial else (C, c + n0, c_row)
+                adds = more and not partial
                 if a_k == 1:
-                    column(A, a, a_row, 1, P, p, wide, m, k, out, o, o_row,
-                           more and not partial, after)  # fmt: skip
+                    column(A, a, a_row, 1, P, p, wide, m, k, out, o, o_row, adds, after)
                 else:
                     for i in range(0, m, ROWS_A):
-                        e, ahead = min(ROWS_A, m - i), after + share(i, k, P, wide)
-                        column(S, i * k, 1, e, P, p, wide, e, k, out, o + i * o_row, o_row,
-                               more and not partial, ahead)  # fmt: skip
+                        e, ahead = min(ROWS_A, m - i), after + share(i // ROWS_A, k, P, wide)
+                        column(S, s0 + BLOCK_M * wide + i * k, 1, e, P, p, wide, e, k,
+                               out, o + i * o_row, o_row, adds, ahead)  # fmt: skip
                 if partial:
                     for i in range(m):
                         for j in range(N - n0):
-                            to = c + i * c_row + n0 + j
-                            C[to] = C[to] + edge[i * wide + j] if more else edge[i * wide + j]
+                            to, new = c + i * c_row + n0 + j, S[s0 + i * wide + j]
+                            C[to] = C[to] + new if more else new
+
+
+def scratch(wide: int) -> int:
+    """The length of the buffer S that one thread's products need."""
+    return BLOCK_M * (wide + BLOCK_K)
+
+
+@cache
+def product_address(dtype: Any) -> int:
+    """Where the compiled product for that type is."""
+    one, array = types.int64, types.CPointer(from_dtype(dtype))
+    matrix, three = (array, one, one, one), (one, one, one)
+    kind = types.void(*matrix, *matrix, *three, array, one, one, types.boolean, array, one)
+    return int(compiled(_product, kind).address)
+
+
+@intrinsic
+def product(  # type: ignore[no-untyped-def]
+    typing, at, A, a0, a_row, a_k, P, p0, p_n, wide, M, K, N, C, c0, c_row, add, S, s0
+):
+    """C (M, N) = A B, or += with `add`; A (M, K) starts at a0, B is in panels P, p_n numbers apart.
+
+    at: `product_address` of the type. a_row, a_k: the strides of A; one of them is 1. Columns of
+    the last panel beyond N are not written. S: `scratch` numbers from s0 on.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def plain(kind: Any, value: Any) -> Any:
+            if isinstance(kind, types.Array):
+                return make_array(kind)(context, builder, value).data
+            return builder.zext(value, ir.IntType(8)) if kind == types.boolean else value
+
+        values = [plain(*pair) for pair in zip(signature.args[1:], args[1:], strict=True)]
+        function = ir.FunctionType(ir.VoidType(), [value.type for value in values]).as_pointer()
+        builder.call(builder.inttoptr(args[0], function), values)
+        return context.get_dummy_value()
+
+    one = types.int64
+    three = one, one, one
+    kinds = (one, A, *three, P, *three, *three, C, one, one, types.boolean, S, one)
+    return types.void(*kinds), emit

@@ -112,9 +112,9 @@ tile_a, tile_b, tile_c, tile_d, tile_1 = (_tile(rows) for rows in SIZES)
 
 
 @njit(nogil=True, cache=True)
-def share(m, K, B, b_k):  # type: ignore[no-untyped-def]
-    """The offset in the next panel at which the tile at row m starts to prefetch."""
-    return min(m // ROWS_A * LINE // B.itemsize, b_k) * K
+def share(tile, K, B, b_k):  # type: ignore[no-untyped-def]
+    """The offset in the next panel at which the nth tile starts to prefetch."""
+    return min(tile * LINE // B.itemsize, b_k) * K
 
 
 @njit(nogil=True, cache=True)
@@ -122,15 +122,17 @@ def column(  # type: ignore[no-untyped-def]
     A, a0, a_row, a_k, B, b0, b_k, M, K, C, c0, c_row, add, next_b
 ):
     """All rows of C in one panel: (M, K) times (K, WIDE). next_b: the start of the next panel."""
-    m = 0
-    while M - m >= ROWS_A:
-        nb = next_b + share(m, K, B, b_k)
+    m, n = 0, 0
+    # 16 rows are 8 + 8 rather than 12 + 4: a small tile waits for the numbers of B
+    while M - m >= ROWS_A and not 2 * ROWS_B <= M - m < ROWS_A + ROWS_B:
+        nb = next_b + share(n, K, B, b_k)
         tile_a(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)
-        m += ROWS_A
-    nb = next_b + share(m, K, B, b_k)
-    if M - m >= ROWS_B:
+        m, n = m + ROWS_A, n + 1
+    while M - m >= ROWS_B:
+        nb = next_b + share(n, K, B, b_k)
         tile_b(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)
-        m += ROWS_B
+        m, n = m + ROWS_B, n + 1
+    nb = next_b + share(n, K, B, b_k)
     if M - m >= ROWS_C:
         tile_c(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)
         m += ROWS_C

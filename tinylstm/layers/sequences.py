@@ -14,7 +14,6 @@ from numpy import ndarray
 from numpy.typing import DTypeLike
 
 from .. import backend
-from .. import recurrent as R
 from ..initializers import glorot_uniform, orthogonal
 from ..reset_before import gru_reset_before_backward, gru_reset_before_forward
 from .base import (
@@ -186,13 +185,13 @@ class GRU(Recurrent):
     def scan(
         self, x: ndarray, state: State, rng: Rng, mask: Mask = None
     ) -> tuple[ndarray, State, Any]:
-        forward: Any = R.gru_forward if self.reset_after else gru_reset_before_forward
-        outputs, h, cache = forward(x, *state, **self.params, mask=mask)
+        forward: Any = backend.gru_forward if self.reset_after else gru_reset_before_forward
+        outputs, h, cache = forward(x, *state, *self.params.values(), mask)
         return outputs, (h,), cache
 
     def scan_backward(self, dy: ndarray, dstate: State, cache: Any, g: Grads) -> Backward:
         (dh,) = dstate
-        backward: Any = R.gru_backward if self.reset_after else gru_reset_before_backward
+        backward: Any = backend.gru_backward if self.reset_after else gru_reset_before_backward
         dx, dh0 = backward(dy, dh, cache, *(g[name] for name in self.params))
         return dx, (dh0,)
 
@@ -210,10 +209,10 @@ class SimpleRNN(Recurrent):
     def scan(
         self, x: ndarray, state: State, rng: Rng, mask: Mask = None
     ) -> tuple[ndarray, State, Any]:
-        outputs, h, cache = R.simple_rnn_forward(x, *state, **self.params, mask=mask)  # type: ignore[misc]
+        outputs, h, cache = backend.simple_rnn_forward(x, *state, *self.params.values(), mask)
         return outputs, (h,), cache
 
     def scan_backward(self, dy: ndarray, dstate: State, cache: Any, g: Grads) -> Backward:
         (dh,) = dstate
-        dx, dh0 = R.simple_rnn_backward(dy, dh, cache, g["Wx"], g["Wh"], g["b"])
+        dx, dh0 = backend.simple_rnn_backward(dy, dh, cache, g["Wx"], g["Wh"], g["b"])
         return dx, (dh0,)
