@@ -3,20 +3,23 @@
 Compiling a copy of the kernels for every bug would take half an hour. So here the vector unit is
 simulated: Numba is told not to compile, each intrinsic (a tile, a cell, a reduction) is replaced by
 its definition in NumPy, and blocks are small, so that small sizes have three of them. What remains
-is the loops of products.py, lstm.py and elementwise.py, as they stand, run by Python; and the tests
+is the loops of products.py, recurrence.py and elementwise.py, as they stand, run by Python in one
+thread; and the tests
 of test_kernels.py, with sizes to match, must fail on each bug. The intrinsics themselves have no
 offsets of their own; test_kernels.py compares them, compiled, for every vector width.
 """
 
 import os
 import sys
+import types
 import warnings
 from pathlib import Path
 
 from planted_bugs import CONTEXT, Bug, patched_package
 
-PRODUCTS, LSTM, ELEMENTS, TILES = (
-    f"kernels/{name}.py" for name in ("products", "lstm", "elementwise", "tiles")
+PRODUCTS, LOOP, LSTM, GRU, ELEMENTS, TILES = (
+    f"kernels/{name}.py"
+    for name in ("products", "recurrence", "lstm", "gru", "elementwise", "tiles")
 )
 BLOCK_M, BLOCK_K = 24, 16  # of the simulation: multiples of the tiles' rows
 
@@ -40,60 +43,78 @@ BUGS = [
         "rows beyond the last"),
     Bug(PRODUCTS, "else (C, c + n0, c_row)", "else (C, c, c_row)",
         "all panels in the first columns"),
-    Bug(PRODUCTS, "to = c + i * c_row + n0 + j", "to = c + i * c_row + j",
+    Bug(PRODUCTS, "to, new = c + i * c_row + n0 + j,", "to, new = c + i * c_row + j,",
         "the last, partial panel in the first columns"),
-    Bug(PRODUCTS, "C[to] = C[to] + edge[i * wide + j] if more else",
-        "C[to] = edge[i * wide + j] if more else", "a partial panel that forgets"),
-    Bug(PRODUCTS, "C[to] = C[to] + edge[i * wide + j] if more else edge[i * wide + j]",
-        "C[to] = (C[to] if more else 0 * edge[0]) + edge[i * wide + j]",
+    Bug(PRODUCTS, "C[to] = C[to] + new if more else", "C[to] = new if more else", "a partial panel that forgets"),
+    Bug(PRODUCTS, "C[to] = C[to] + new if more else new",
+        "C[to] = (C[to] if more else 0 * S[s0]) + new",
         "the first row's NaN for all rows"),
-    Bug(PRODUCTS, "column(S, i * k, 1, e,", "column(S, i * k, 1, ROWS_A,",
+    Bug(PRODUCTS, "+ i * k, 1, e, P", "+ i * k, 1, ROWS_A, P",
         "a strip that is too wide"),
-    Bug(PRODUCTS, "out, o + i * o_row, o_row,\n", "out, o, o_row,\n",
+    Bug(PRODUCTS, "out, o + i * o_row, o_row, adds", "out, o, o_row, adds",
         "all strips in the first rows"),
-    Bug(PRODUCTS, "column(S, i * k, 1, e,", "column(S, i * BLOCK_K, 1, e,",
+    Bug(PRODUCTS, "+ i * k, 1, e, P", "+ i * BLOCK_K, 1, e, P",
         "strips of a short block at the places of a long one"),
-    Bug(PRODUCTS, "to = m0 * K + k * m", "to = m0 * K + k * ROWS_A", "a narrow strip spread out"),
+    Bug(PRODUCTS, "to = s0 + m0 * K + k * m", "to = s0 + m0 * K + k * ROWS_A", "a narrow strip spread out"),
     Bug(PRODUCTS, "start = p0 + n0 * K", "start = p0 + n0", "panels that overlap"),
     Bug(PRODUCTS, "P[start + k * wide + j] = B[b0 + k * b_k + (n0 + j) * b_n]",
         "P[start + k * wide + j] = B[b0 + k * b_k + j * b_n]", "a transpose's first panel for all"),
     Bug(PRODUCTS, "for k in range(k0, min(k0 + 16, K)):", "for k in range(k0, K - K % 16):",
         "the odd end of a transpose left out"),
-    Bug(TILES, "m += ROWS_B", "m += ROWS_C", "rows computed twice, the last ones never"),
+    Bug(TILES, "m, n = m + ROWS_B, n + 1", "m, n = m + ROWS_C, n + 1", "rows computed twice, the last ones never"),
     Bug(TILES, "    if M - m >= 1:\n", "    if M - m > 1:\n", "a last single row left out"),
-    # -------------------------------------------------------------------------------- the LSTM
-    Bug(LSTM, "product(x, t * B * D, D, 1, WxP", "product(x, 0, D, 1, WxP",
-        "the first steps' input for all"),
-    Bug(LSTM, "M = min(chunk, T - t) * B\n            product(x,", "M = B\n            product(x,",
+    Bug(PRODUCTS, "p = p0 + done // wide * p_n + k0 * wide\n", "p = p0 + k0 * wide\n",
+        "few rows: the first panels for all"),
+    Bug(PRODUCTS, "C, c + done, c_row, add or k0 > 0)", "C, c, c_row, add or k0 > 0)",
+        "few rows: all panels in the first columns"),
+    Bug(PRODUCTS, "c + done, c_row, add or k0 > 0)", "c + done, c_row, add)",
+        "few rows: a second block of K overwrites the first"),
+    # -------------------------------------------------------------------------- the recurrence
+    Bug(LOOP, "x, t * B * D, D, 1, WxP", "x, 0, D, 1, WxP", "the first steps' input for all"),
+    Bug(LOOP, "M = min(chunk, T - t) * B\n            for span", "M = B\n            for span",
         "only the first step of a group"),
-    Bug(LSTM, "z, row, False, x)\n", "z, row, True, x)\n", "the input added to old memory"),
-    Bug(LSTM, "h_in[now + i] = h[now + i] * dropout[i]", "h_in[now + i] = h[i] * dropout[i]",
+    Bug(LOOP, "rows, z + x_at + col, row, False, S", "rows, z + x_at + col, row, True, S",
+        "the input added to old memory"),
+    Bug(LOOP, "h_in[then + i] = h[then + i] * dropout[i]", "h_in[then + i] = h[i] * dropout[i]",
         "dropout of the first state"),
-    Bug(LSTM, "h[then + i], c[then + i] = h[now + i], c[now + i]", "h[then + i] = h[now + i]",
-        "padding that changes the cell"),
-    Bug(LSTM, "if not mask[t * B + r]:\n                dh[",
-        "if not mask[r]:\n                dh[",
+    Bug(LOOP, "c[then + i] = c[now + i]", "pass", "padding that changes the cell"),
+    Bug(LOOP, "h[then + i] = h[now + i]", "pass", "padding that changes the output"),
+    Bug(LOOP, "if masked and mask[t * B + r] == 0:\n                for i in range(r * H",
+        "if masked and mask[r] == 0:\n                for i in range(r * H",
         "the first step's mask for all"),
-    Bug(LSTM, "kept[i] = dh[i] + dout[now + i]", "kept[i] = dh[i]",
+    Bug(LOOP, "kept[i] = dh[i] + dout[now + i]", "kept[i] = dh[i]",
         "the output's gradient at padding lost"),
-    Bug(LSTM, "dz[to : to + n] = 0", "pass", "weights that learn from padding"),
-    Bug(LSTM, "now, then, z = t * B * H, (t + 1) * B * H, t % chunk * B * dz_row",
-        "now, then, z = t * B * H, (t + 1) * B * H, 0", "one buffer for all steps of a group"),
-    Bug(LSTM, "to_panels(dz, to, n, dzP, (t * B + r) * wide, panels)",
-        "to_panels(dz, to, n, dzP, r * wide, panels)", "dz of the last step over the others"),
-    Bug(LSTM, "dh[i] *= dropout[i]", "pass", "dropout forgotten on the way back"),
-    Bug(LSTM, "M, to = min(chunk, T - t) * B, t * B * D", "M, to = chunk * B, t * B * D",
+    Bug(LOOP, "                        dz[i] = 0\n", "                        pass\n",
+        "weights that learn from padding"),
+    Bug(LOOP, "range(blocks + (kind == GRU))", "range(blocks)", "the GRU's last block at padding"),
+    Bug(LOOP, "(t + 1) * B * H, t % chunk * B * dz_row", "(t + 1) * B * H, 0",
+        "one buffer for all steps of a group"),
+    Bug(LOOP, "hP, (span * H + u0) * T * B + (t * B + r) * wide",
+        "hP, (span * H + u0) * T * B + r * wide", "dz of the last step over the others"),
+    Bug(LOOP, "xP, (span * H + u0) * T * B + (t * B + r) * wide",
+        "xP, (span * H + u0) * T * B + r * wide", "the GRU's dz of the last step over the others"),
+    Bug(LOOP, "to_panels(dz, to + x_at + span * H", "to_panels(dz, to + span * H",
+        "the GRU's two candidates mixed up"),
+    Bug(LOOP, "dh[i] *= dropout[i]", "pass", "dropout forgotten on the way back"),
+    Bug(LOOP, "M, to = min(chunk, T - t) * B, t * B * D + d0", "M, to = chunk * B, t * B * D + d0",
         "a last group as long as the others"),
-    Bug(LSTM, "M, to = min(chunk, T - t) * B, t * B * D", "M, to = B, t * B * D",
+    Bug(LOOP, "M, to = min(chunk, T - t) * B, t * B * D + d0", "M, to = B, t * B * D + d0",
         "dx of the first step of a group"),
-    Bug(LSTM, "dW, D * dz_row, dz_row, False, S)", "dW, 0, dz_row, False, S)",
-        "dWh in the place of dWx"),
-    Bug(LSTM, "dWx += dW[:D, : 4 * H]", "dWx[...] = dW[:D, : 4 * H]", "dWx overwritten, not added"),
-    Bug(LSTM, "h_in = h if dropout is None else h[:T] * dropout", "h_in = h",
+    Bug(LOOP, "dW, (D + u0) * dz_row", "dW, u0 * dz_row", "dWh in the place of dWx"),
+    Bug(LOOP, "dh, u0, H, kind == GRU", "dh, u0, H, False", "the GRU's direct path forgotten"),
+    Bug(LOOP, "rows[i] = 0", "pass", "the GRU's candidate added to old memory"),
+    Bug(LOOP, "product(product_at, dz, x_at, dz_row", "product(product_at, dz, 0, dz_row",
+        "the GRU's dx from the state's part"),
+    Bug(LSTM, "dWx += dW[:D, :n]", "dWx[...] = dW[:D, :n]", "dWx overwritten, not added"),
+    Bug(LSTM, "h_in = s.h if s.dropout is None else s.h[:T] * s.dropout", "h_in = s.h",
         "dropout forgotten in dWh"),
+    Bug(LSTM, "h_in[0] = h[0] * dropout", "h_in[0] = h[0]", "dropout forgotten at the first step"),
     Bug(LSTM, "row >= n and a.strides", "a.strides", "rows of gates read backwards"),
     Bug(LSTM, "b_k, b_n = (1, W.shape[1]) if transposed else", "b_k, b_n = (W.shape[1], 1) if "
         "transposed else", "a transpose that is none"),
+    Bug(LSTM, "np.roll(dW, -H, axis=1) if", "np.roll(dW, H, axis=1) if", "the GRU's dWh mixed up"),
+    Bug(GRU, "dbh[2 * H :] += d[:H]", "dbh[2 * H :] += d[3 * H :]",
+        "one gradient for the GRU's two biases"),
     # ---------------------------------------------------------------------------------- the rest
     Bug(ELEMENTS, "total += log(s) - (logits[row + targets[i]] - m)",
         "total += log(s) + m - logits[row + targets[i]]", "a loss that loses its digits"),
@@ -115,46 +136,102 @@ def simulate():
     """Replace the intrinsics by their definitions in NumPy, and make the blocks small."""
     import numpy as np
 
-    from tinylstm import functional
-    from tinylstm.kernels import elementwise, lstm, products, tiles
+    from tinylstm import functional, recurrent
+    from tinylstm.kernels import crew, elementwise, lstm, products, recurrence, tiles
 
-    def tile(rows):
-        def run(A, a0, a_row, a_k, B, b0, b_k, K, C, c0, c_row, add, next_b):
+    def tile(rows, panels=1):
+        def run(A, a0, a_row, a_k, B, b0, b_k, b_n, K, C, c0, c_row, add, next_b):
             wide, k = tiles.VECTORS * tiles.lanes(A.dtype), np.arange(K)
-            for r in range(rows):
-                a = A[a0 + r * a_row + k * a_k]
-                b = B[b0 + k[:, None] * b_k + np.arange(wide)]
-                at = slice(c0 + r * c_row, c0 + r * c_row + wide)
-                C[at] = (C[at] if add else 0) + a @ b
+            for panel in range(panels):
+                for r in range(rows):
+                    a = A[a0 + r * a_row + k * a_k]
+                    b = B[b0 + panel * b_n + k[:, None] * b_k + np.arange(wide)]
+                    at = c0 + r * c_row + panel * wide
+                    C[at : at + wide] = (C[at : at + wide] if add else 0) + a @ b
 
         return run
 
     for name, rows in zip("abcd1", tiles.SIZES, strict=True):
         setattr(tiles, f"tile_{name}", tile(rows))
+    tiles.thin_1, tiles.thin_2 = tile(1, tiles.PANELS), tile(2, tiles.PANELS)
 
-    def cell_forward(z, z0, bias, c_prev, p0, c, c0, h, h0, n):
-        zx, old = z[None, z0 : z0 + 4 * n] + bias, c_prev[None, p0 : p0 + n]
-        zero = np.zeros((1, n), z.dtype), np.zeros((n, 4 * n), z.dtype)
-        found = functional.lstm_cell_forward(zx, zero[0], old, zero[1])
-        h[h0 : h0 + n], c[c0 : c0 + n], z[z0 : z0 + 4 * n] = (a[0] for a in found)
+    def row(a, at, *sizes):
+        """A row of the batch, (1, n); of several blocks that are apart, (1, blocks n)."""
+        n, blocks, apart = (*sizes, 1, 0)[:3]
+        return np.concatenate([a[at + k * apart :][:n] for k in range(blocks)])[None]
 
-    def cell_backward(dh, dh0, dout, o0, dc, dc0, gates, g0, c, c0, c_prev, p0, dz, dz0, db, n):
-        def row(a, at, size=n):
-            return a[None, at : at + size]
+    def spread(a, at, values, n, apart):
+        for k in range(len(values) // n):
+            a[at + k * apart :][:n] = values[k * n : (k + 1) * n]
 
+    def state_part(n, blocks, dtype):
+        return np.zeros((1, n), dtype), np.zeros((n, blocks * n), dtype)
+
+    def lstm_cell(z, z0, b, b0, c, p0, c0, h, h0, H, n):
+        zx = row(z, z0, n, 4, H) + row(b, b0, n, 4, H)
+        zero, Wh = state_part(n, 4, z.dtype)
+        found = functional.lstm_cell_forward(zx, zero, row(c, p0, n), Wh)
+        h[h0 : h0 + n], c[c0 : c0 + n] = found[0][0], found[1][0]
+        spread(z, z0, found[2][0], n, H)
+
+    def back(dz, dz0, db, b0, values, n, H):
+        spread(dz, dz0, values, n, H)
+        spread(db, b0, row(db, b0, n, len(values) // n, H)[0] + values, n, H)
+
+    def lstm_cell_back(dh, dout, o0, dc, s0, gates, g0, c, c0, p0, dz, dz0, db, b0, H, n):
         found = functional.lstm_cell_backward(
-            row(dh, dh0) + row(dout, o0), row(dc, dc0), row(c_prev, p0), row(c, c0),
-            row(gates, g0, 4 * n),
+            row(dh, s0, n) + row(dout, o0, n), row(dc, s0, n), row(c, p0, n), row(c, c0, n),
+            row(gates, g0, n, 4, H),
         )  # fmt: skip
-        dz[dz0 : dz0 + 4 * n], dc[dc0 : dc0 + n] = (a[0] for a in found)
-        db += found[0][0]
+        dc[s0 : s0 + n] = found[1][0]
+        back(dz, dz0, db, b0, found[0][0], n, H)
+
+    def gru_cell(z, z0, b, b0, h, p0, h0, H, n):
+        an, zx = row(z, z0, n)[0] + row(b, b0, n)[0], row(z, z0 + H, n, 3, H)
+        zero, Wh = state_part(n, 3, z.dtype)
+        bh = np.concatenate([zero[0], zero[0], an])
+        zx = zx + row(b, b0 + H, n, 3, H)
+        old = row(h, p0, n)
+        new, gates, an = recurrent.gru_cell_forward(zx, old, Wh, bh)
+        h[h0 : h0 + n], z[z0 : z0 + n] = new[0], an[0]
+        spread(z, z0 + H, gates[0], n, H)
+
+    def gru_cell_back(dh, s0, dout, o0, gates, g0, h, p0, dz, dz0, db, b0, H, n):
+        dzx, da, dh_prev = recurrent.gru_cell_backward(
+            row(dh, s0, n) + row(dout, o0, n), row(h, p0, n), row(gates, g0 + H, n, 3, H),
+            row(gates, g0, n),
+        )  # fmt: skip
+        dh[s0 : s0 + n] = dh_prev[0]
+        back(dz, dz0, db, b0, np.concatenate([da[0, 2 * n :], dzx[0]]), n, H)
+
+    def rnn_cell(h, h0, b, b0, n):
+        h[h0 : h0 + n] = np.tanh(h[h0 : h0 + n] + b[b0 : b0 + n])
+
+    def rnn_cell_back(dh, s0, dout, o0, h, h0, dz, dz0, db, b0, n):
+        d = row(dh, s0, n)[0] + row(dout, o0, n)[0]
+        back(dz, dz0, db, b0, d * (1 - row(h, h0, n)[0] ** 2), n, 0)
 
     def to_panels(z, z0, n, P, p0, p_n):
         wide = tiles.VECTORS * tiles.lanes(z.dtype)
         for u in range(n):
             P[p0 + u // wide * p_n + u % wide] = z[z0 + u]
 
-    lstm.cell_forward, lstm.cell_backward, lstm.to_panels = cell_forward, cell_backward, to_panels
+    cells = (lstm_cell, lstm_cell_back, gru_cell, gru_cell_back, rnn_cell, rnn_cell_back)
+    for function in (*cells, to_panels):
+        setattr(recurrence, function.__name__, function)
+    recurrence.carray = products.carray = lambda array, n: array
+    recurrence.view = lambda job, i, like: job[crew.ARRAYS + i]
+    recurrence.product = lambda at, *args: products._product(*args)
+    lstm.product_address = lambda dtype: 0
+    lstm.compiled = lambda body, signature: types.SimpleNamespace(address=body)
+
+    def work(body, sizes, arrays, want):
+        """In a team of one."""
+        job = [0] * crew.ARRAYS
+        job[crew.TEAM], job[crew.SIZES : crew.SIZES + len(sizes)] = 1, sizes
+        body(0, [*job, *(array.reshape(-1) for array in arrays)], None)
+
+    lstm.work = work
     elementwise.largest = lambda x, x0, n: x[x0 : x0 + n].max()
     elementwise.total_of = lambda x, x0, n: x[x0 : x0 + n].sum()
 
@@ -162,8 +239,8 @@ def simulate():
         y[y0 : y0 + n] = np.exp(x[x0 : x0 + n] - m)
 
     elementwise.exp_minus = exp_minus
-    products.BLOCK_M = lstm.BLOCK_M = BLOCK_M
-    products.BLOCK_K = lstm.BLOCK_K = BLOCK_K
+    products.BLOCK_M = lstm.BLOCK_M = recurrence.BLOCK_M = BLOCK_M
+    products.BLOCK_K = BLOCK_K
 
 
 def check():
@@ -171,16 +248,21 @@ def check():
     import numpy as np
     import test_kernels as tests
 
-    tests.BLOCK_M, tests.BLOCK_K = BLOCK_M, BLOCK_K
+    tests.BLOCK_M = BLOCK_M
+    tests.multiply = lambda at, *args: tests.products._product(*args)
+    tests.product_address = lambda dtype: 0
     np.seterr(all="ignore")
     warnings.simplefilter("error", tests.backend.SlowerWarning)  # a twin that is not trusted
-    for size in ((53, 37, 21), (49, 33, 16), (25, 16, 9)):
+    for size in ((53, 37, 21), (49, 33, 16), (25, 16, 9), (1, 37, 80), (2, 37, 80), (26, 9, 40)):
         for transposed in (False, True):
             for add in (False, True):
                 tests.product_equals_numpy(size, "float32", transposed, add)
     for size in ((2, 53, 37, 5), (3, 5, 7, 11), (7, 10, 7, 3), (5, 9, 4, 6)):
         for masked in (False, True):
             assert not tests.differences(size, masked, "float32", masked), size
+            for cell in ("gru", "simple_rnn"):
+                arrays = tests.case(cell, 1, size, False, "float32", masked)
+                assert tests.equals_the_textbook(cell, *arrays, "float32"), (cell, size)
     for dtype in ("float32",):
         tests.test_a_sequence_with_nan_does_not_spoil_its_neighbours(dtype, 5, np.nan)
         tests.test_the_loss_keeps_its_digits_under_a_common_offset(tests.kernels, dtype)

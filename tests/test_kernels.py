@@ -13,7 +13,7 @@ from numba import njit
 
 from tinylstm import backend, functional, kernels, recurrent
 from tinylstm.data import Batch
-from tinylstm.kernels import crew, lstm, pool
+from tinylstm.kernels import crew, lstm, pool, products
 from tinylstm.kernels.lstm import pack_panels, row_length
 from tinylstm.kernels.pool import empty
 from tinylstm.kernels.products import BLOCK_M, pack, product, product_address, scratch

@@ -16,7 +16,7 @@ from numba.np.arrayobj import make_array
 from numba.np.numpy_support import from_dtype
 
 from .compiled import compiled
-from .tiles import ROWS_A, column, share
+from .tiles import PANELS, ROWS_A, column, few_rows, share
 
 BLOCK_K = 1024  # times WIDE columns: 128 KB in float32 with AVX-512
 BLOCK_M = 192  # a multiple of every tile's rows; times BLOCK_K: 768 KB
@@ -68,7 +68,12 @@ def _product(  # type: ignore[no-untyped-def]
             m, a, c = min(BLOCK_M, M - m0), a0 + m0 * a_row + k0 * a_k, c0 + m0 * c_row
             if a_k != 1:
                 strips(A, a, a_k, m, k, S, s0 + BLOCK_M * wide)
-            for n0 in range(0, N, wide):
+            done = 0  # columns
+            while m <= 2 and a_k == 1 and N - done >= PANELS * wide:
+                p = p0 + done // wide * p_n + k0 * wide
+                few_rows(A, a, a_row, P, p, wide, p_n, m, k, C, c + done, c_row, add or k0 > 0)
+                done += PANELS * wide
+            for n0 in range(done, N, wide):
                 p, more, partial = p0 + n0 // wide * p_n + k0 * wide, add or k0 > 0, n0 + wide > N
                 after = p + p_n if n0 + wide < N else p0 + k0 * wide  # the first, for the next rows
                 out, o, o_row = (S, s0, wide) if partial else (C, c + n0, c_row)

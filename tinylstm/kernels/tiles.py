@@ -30,32 +30,35 @@ AHEAD = 24  # steps of k by which B is prefetched into L1
 LINE = 64  # bytes in a cache line
 
 
-def _tile(rows: int) -> Any:
-    """The intrinsic that computes a tile of `rows` rows, over all k."""
+def _tile(rows: int, panels: int = 1) -> Any:
+    """The intrinsic that computes a tile of `rows` rows, over all k; it is `panels` panels wide."""
 
     @intrinsic
-    def tile(typing, A, a0, a_row, a_k, B, b0, b_k, K, C, c0, c_row, add, next_b):  # type: ignore[no-untyped-def]
+    def tile(typing, A, a0, a_row, a_k, B, b0, b_k, b_n, K, C, c0, c_row, add, next_b):  # type: ignore[no-untyped-def]
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            arrays = [Array(context, builder, signature.args[i], args[i]) for i in (0, 4, 8)]
-            offsets = [args[i] for i in (1, 2, 3, 5, 6, 7, 9, 10)]
-            _emit_tile(builder, rows, lanes(signature.args[0].dtype), *arrays, *offsets, *args[11:])
+            arrays = [Array(context, builder, signature.args[i], args[i]) for i in (0, 4, 9)]
+            offsets = [args[i] for i in (1, 2, 3, 5, 6, 7, 8, 10, 11)]
+            width = lanes(signature.args[0].dtype)
+            _emit_tile(builder, rows, panels, width, *arrays, *offsets, *args[12:])
             return context.get_dummy_value()
 
-        return types.void(A, a0, a_row, a_k, B, b0, b_k, K, C, c0, c_row, add, next_b), emit
+        return types.void(A, a0, a_row, a_k, B, b0, b_k, b_n, K, C, c0, c_row, add, next_b), emit
 
     return tile
 
 
 def _emit_tile(
-    builder: Any, rows: int, w: int, A: Array, B: Array, C: Array,
-    a0: Any, a_row: Any, a_k: Any, b0: Any, b_k: Any, K: Any, c0: Any, c_row: Any, add: Any,
-    next_b: Any,
+    builder: Any, rows: int, panels: int, w: int, A: Array, B: Array, C: Array,
+    a0: Any, a_row: Any, a_k: Any, b0: Any, b_k: Any, b_n: Any, K: Any, c0: Any, c_row: Any,
+    add: Any, next_b: Any,
 ) -> None:  # fmt: skip
     """C[c0 + r c_row + j] (+)= sum over k of A[a0 + r a_row + k a_k] B[b0 + k b_k + j].
 
-    Meanwhile K cache lines from B[next_b] on are prefetched.
+    Panels are b_n apart in B. If there is one, K cache lines from B[next_b] on are prefetched.
     """
-    columns = [ir.Constant(I64, v * w) for v in range(VECTORS)]
+    columns = [ir.Constant(I64, v * w) for v in range(VECTORS * panels)]
+    starts = [builder.mul(b_n, ir.Constant(I64, panel)) for panel in range(panels)]
+    b_columns = [builder.add(start, columns[v]) for start in starts for v in range(VECTORS)]
     row_starts = [builder.add(c0, builder.mul(c_row, ir.Constant(I64, r))) for r in range(rows)]
     places = [[builder.add(start, column) for column in columns] for start in row_starts]
     steps = [builder.mul(a_row, ir.Constant(I64, r)) for r in range(rows)]
@@ -80,13 +83,14 @@ def _emit_tile(
     builder.cbranch(builder.icmp_signed("<", k, K), body, done)
 
     builder.position_at_end(body)
-    right = [B.load(builder.add(b, column), w) for column in columns]
-    for column in columns:
+    right = [B.load(builder.add(b, column), w) for column in b_columns]
+    for column in b_columns:
         B.prefetch(builder.add(b, builder.add(column, ir.Constant(I64, AHEAD * VECTORS * w))))
-    B.prefetch(fetch, nearest=False)
+    if panels == 1:
+        B.prefetch(fetch, nearest=False)
     for r in range(rows):
         left = A.broadcast(builder.add(a, steps[r]), w)
-        for v in range(VECTORS):
+        for v in range(VECTORS * panels):
             total = left.fma(right[v], Vector(builder, sums[r][v]))
             sums[r][v].add_incoming(total.value, body)
     line = ir.Constant(I64, LINE // A.align)
@@ -99,7 +103,7 @@ def _emit_tile(
         for way in (adding, setting):
             with way:
                 for r in range(rows):
-                    for v in range(VECTORS):
+                    for v in range(VECTORS * panels):
                         total = Vector(builder, sums[r][v])
                         C.store(places[r][v], C.load(places[r][v], w) + total
                                 if way is adding else total)  # fmt: skip
@@ -109,6 +113,9 @@ def _emit_tile(
 SIZES = (6, 4, 2, 1, 1) if BYTES == 32 else (12, 8, 4, 2, 1)  # AVX2 has 16 registers, others 32
 ROWS_A, ROWS_B, ROWS_C, ROWS_D, _ = SIZES
 tile_a, tile_b, tile_c, tile_d, tile_1 = (_tile(rows) for rows in SIZES)
+# One row or two over several panels: so many sums at once hide a multiply-add's latency
+PANELS = 2 if BYTES == 32 else 4
+thin_1, thin_2 = _tile(1, PANELS), _tile(2, PANELS)
 
 
 @njit(nogil=True, cache=True)
@@ -126,18 +133,27 @@ def column(  # type: ignore[no-untyped-def]
     # 16 rows are 8 + 8 rather than 12 + 4: a small tile waits for the numbers of B
     while M - m >= ROWS_A and not 2 * ROWS_B <= M - m < ROWS_A + ROWS_B:
         nb = next_b + share(n, K, B, b_k)
-        tile_a(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)
+        tile_a(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, 0, K, C, c0 + m * c_row, c_row, add, nb)
         m, n = m + ROWS_A, n + 1
     while M - m >= ROWS_B:
         nb = next_b + share(n, K, B, b_k)
-        tile_b(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)
+        tile_b(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, 0, K, C, c0 + m * c_row, c_row, add, nb)
         m, n = m + ROWS_B, n + 1
     nb = next_b + share(n, K, B, b_k)
     if M - m >= ROWS_C:
-        tile_c(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)
+        tile_c(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, 0, K, C, c0 + m * c_row, c_row, add, nb)
         m += ROWS_C
     if M - m >= ROWS_D:
-        tile_d(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)
+        tile_d(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, 0, K, C, c0 + m * c_row, c_row, add, nb)
         m += ROWS_D
     if M - m >= 1:
-        tile_1(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, K, C, c0 + m * c_row, c_row, add, nb)
+        tile_1(A, a0 + m * a_row, a_row, a_k, B, b0, b_k, 0, K, C, c0 + m * c_row, c_row, add, nb)
+
+
+@njit(nogil=True, cache=True)
+def few_rows(A, a0, a_row, B, b0, b_k, b_n, M, K, C, c0, c_row, add):  # type: ignore[no-untyped-def]
+    """PANELS panels of C at once, for one row or two."""
+    if M == 1:
+        thin_1(A, a0, a_row, 1, B, b0, b_k, b_n, K, C, c0, c_row, add, 0)
+    else:
+        thin_2(A, a0, a_row, 1, B, b0, b_k, b_n, K, C, c0, c_row, add, 0)
