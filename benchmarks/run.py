@@ -7,8 +7,8 @@
 
 A row is a workload (peers/workloads.py). Each peer runs it in its own process; the peers take
 turns, one step at a time. `share` is our step's share of the machine's multiply-add peak, measured
-in the same round. Peers: PyTorch, onnxruntime (forward passes only), Keras on TensorFlow and on JAX,
-and our own textbook path. A peer that is not installed is skipped, with a message.
+in the same round. Peers: PyTorch, onnxruntime (forward passes only), Keras on TensorFlow and on
+JAX, and our own textbook path. A peer that is not installed is skipped, with a message.
 """
 
 import argparse

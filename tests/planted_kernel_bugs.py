@@ -45,7 +45,8 @@ BUGS = [
         "all panels in the first columns"),
     Bug(PRODUCTS, "to, new = c + i * c_row + n0 + j,", "to, new = c + i * c_row + j,",
         "the last, partial panel in the first columns"),
-    Bug(PRODUCTS, "C[to] = C[to] + new if more else", "C[to] = new if more else", "a partial panel that forgets"),
+    Bug(PRODUCTS, "C[to] = C[to] + new if more else", "C[to] = new if more else",
+        "a partial panel that forgets"),
     Bug(PRODUCTS, "C[to] = C[to] + new if more else new",
         "C[to] = (C[to] if more else 0 * S[s0]) + new",
         "the first row's NaN for all rows"),
@@ -55,13 +56,15 @@ BUGS = [
         "all strips in the first rows"),
     Bug(PRODUCTS, "+ i * k, 1, e, P", "+ i * BLOCK_K, 1, e, P",
         "strips of a short block at the places of a long one"),
-    Bug(PRODUCTS, "to = s0 + m0 * K + k * m", "to = s0 + m0 * K + k * ROWS_A", "a narrow strip spread out"),
+    Bug(PRODUCTS, "to = s0 + m0 * K + k * m", "to = s0 + m0 * K + k * ROWS_A",
+        "a narrow strip spread out"),
     Bug(PRODUCTS, "start = p0 + n0 * K", "start = p0 + n0", "panels that overlap"),
     Bug(PRODUCTS, "P[start + k * wide + j] = B[b0 + k * b_k + (n0 + j) * b_n]",
         "P[start + k * wide + j] = B[b0 + k * b_k + j * b_n]", "a transpose's first panel for all"),
     Bug(PRODUCTS, "for k in range(k0, min(k0 + 16, K)):", "for k in range(k0, K - K % 16):",
         "the odd end of a transpose left out"),
-    Bug(TILES, "m, n = m + ROWS_B, n + 1", "m, n = m + ROWS_C, n + 1", "rows computed twice, the last ones never"),
+    Bug(TILES, "m, n = m + ROWS_B, n + 1", "m, n = m + ROWS_C, n + 1",
+        "rows computed twice, the last ones never"),
     Bug(TILES, "    if M - m >= 1:\n", "    if M - m > 1:\n", "a last single row left out"),
     Bug(PRODUCTS, "p = p0 + done // wide * p_n + k0 * wide\n", "p = p0 + k0 * wide\n",
         "few rows: the first panels for all"),
@@ -248,8 +251,10 @@ def check():
     import numpy as np
     import test_kernels as tests
 
+    from tinylstm.kernels import products
+
     tests.BLOCK_M = BLOCK_M
-    tests.multiply = lambda at, *args: tests.products._product(*args)
+    tests.multiply = lambda at, *args: products._product(*args)
     tests.product_address = lambda dtype: 0
     np.seterr(all="ignore")
     warnings.simplefilter("error", tests.backend.SlowerWarning)  # a twin that is not trusted

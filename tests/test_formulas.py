@@ -226,6 +226,7 @@ def test_the_table_of_memory():
         "D": D,
         "H": units,
         "R": test_kernels.row_length(4 * units, np.dtype("f4")),
+        "W": test_kernels.panel_width(np.dtype("f4")),
     }
     *shard, weights = [value(cell.replace(" x ", " * "), names) for cell, _ in rows]
     model = test_kernels.Sequential([test_kernels.LSTM(units)], D)

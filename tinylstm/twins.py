@@ -1,10 +1,10 @@
 """Does a fast twin still equal its definition? Asked before the twin runs for the first time.
 
 The definition decides: whoever edits `functional.py`, `recurrent.py` or `Adam.step`, on disk or in
-memory, trains the edited maths. So each function of `kernels/` is compared with the textbook's, as that
-stands in memory now, on a small random problem: every output, initial states, masks, gradients that
-add to what is there. If they differ beyond rounding, the textbook runs and one warning says so. The
-answer is kept until the definition is replaced. Next: kernels/__init__.py.
+memory, trains the edited maths. So each function of `kernels/` is compared with the textbook's, as
+that stands in memory now, on a small random problem: every output, initial states, masks, gradients
+that add to what is there. If they differ beyond rounding, the textbook runs and one warning says
+so. The answer is kept until the definition is replaced. Next: kernels/__init__.py.
 """
 
 import copy

@@ -72,7 +72,12 @@ WORKLOADS = {
     "small_128": Workload("train", 2, 128, 128, 50, 1, units=10, seconds=15),
     "forward": Workload("forward", 3, 512, peers=("torch", "onnxruntime")),
     "compose": Workload(
-        "compose", 3, 512, batch=1, peers=("torch", "onnxruntime", "keras-tensorflow"), units=100,
+        "compose",
+        3,
+        512,
+        batch=1,
+        peers=("torch", "onnxruntime", "keras-tensorflow"),
+        units=100,
         seconds=40,
     ),
     "scaling_batch_16": Workload("train", 2, 256, embedding=128, batch=16, seconds=15),

@@ -107,7 +107,7 @@ def scan(
     dropout: ndarray | None = None, mask: ndarray | None = None,
 ) -> Scan:  # fmt: skip
     """The forward pass of a cell; b in the order of the row's blocks."""
-    (T, B, D), H, dtype, x = x.shape, len(Wh), x.dtype, ready(x)
+    (T, B, _), H, dtype, x = x.shape, len(Wh), x.dtype, ready(x)
     h = empty((T + 1, B, H), dtype)
     c = h if c0 is None else empty((T + 1, B, H), dtype)
     h[0], c[0] = h0, h0 if c0 is None else c0
