@@ -4,12 +4,13 @@ Why this is fast: the system provides a large array page by page and zeroes each
 access. A training step that allocated its half gigabyte anew would spend a tenth of its time on
 that. Reference counting alone moves buffers to and from the shelves: the buffers of a cache that
 goes out of scope after `backward` serve the next step. Each thread has its own shelves.
+Batches of many lengths want buffers of many sizes. So a buffer also serves an array of down to half
+its size, and the buffers of a thread are at most twice those that were ever in use at once.
 Next: ../parallel.py.
 """
 
 import mmap
 import threading
-from collections import defaultdict
 from math import prod
 from typing import Any
 
@@ -17,9 +18,10 @@ import numpy as np
 from numpy import ndarray
 
 _local = threading.local()
-_shelves: dict[int, list[ndarray]] = defaultdict(list)
 _lock = threading.Lock()
 SMALL = 1 << 14  # bytes
+WASTE = 2  # a buffer may be so many times as large as the array on it
+SPARE = 2  # the bytes held, at most, relative to the most that was ever in use
 _obtained = 0
 
 
@@ -28,10 +30,69 @@ def obtained() -> int:
     return _obtained
 
 
+class Shelf(list[ndarray]):
+    """The free buffers of one size; `made` counts those in use too."""
+
+    made = 0
+
+
+class Shelves:
+    """The buffers of one thread, or of all threads together, by size in bytes.
+
+    held: bytes of all buffers, free or in use.
+
+    >>> shelves = Shelves()
+    >>> shelves.take(100_000)[0].size, shelves.take(60_000)[0].size, shelves.held
+    (100000, 60000, 160000)
+    """
+
+    def __init__(self) -> None:
+        self.shelves: dict[int, Shelf] = {}  # the oldest first
+        self.held = self.peak = 0
+        self.lock = threading.Lock()  # `Block.__del__`, which may run at any time, needs none
+
+    def take(self, size: int) -> tuple[ndarray, Shelf]:
+        """A buffer of at least `size` bytes, and the shelf that it must return to."""
+        with self.lock:
+            shelf = self.shelves.get(size)
+            if not shelf:
+                shelf = self.near(size)
+            return shelf.pop(), shelf
+
+    def near(self, size: int) -> Shelf:
+        """A shelf with a free buffer of about that size, which is made if there is none."""
+        fitting = (n for n, shelf in self.shelves.items() if shelf and n >= size)
+        if (n := min(fitting, default=0)) and n <= WASTE * size:
+            return self.shelves[n]
+        self.make_room(size)
+        shelf = self.shelves.setdefault(size, Shelf())
+        shelf.append(memory_of(size))
+        shelf.made += 1
+        self.held += size
+        return shelf
+
+    def make_room(self, size: int) -> None:
+        """Give free buffers back to the system, of the oldest sizes first, until one more of `size`
+        bytes is within the bound.
+        """
+        free = sum(n * len(shelf) for n, shelf in self.shelves.items())
+        self.peak = max(self.peak, self.held - free + size)
+        for n, shelf in list(self.shelves.items()):
+            while shelf and self.held + size > SPARE * self.peak:
+                shelf.pop()
+                shelf.made -= 1
+                self.held -= n
+            if not shelf.made:
+                del self.shelves[n]
+
+
+_shared = Shelves()
+
+
 class Block:
     """A buffer that returns to its shelf when the last array on it is deleted."""
 
-    def __init__(self, memory: ndarray, shelf: list[ndarray], shape: tuple[int, ...], dtype: Any):
+    def __init__(self, memory: ndarray, shelf: Shelf, shape: tuple[int, ...], dtype: Any):
         self.memory, self.shelf = memory, shelf
         self.__array_interface__ = {
             "version": 3,
@@ -44,8 +105,15 @@ class Block:
         self.shelf.append(self.memory)
 
 
+def own() -> Shelves:
+    """The shelves of this thread."""
+    if not hasattr(_local, "shelves"):
+        _local.shelves = Shelves()
+    return _local.shelves
+
+
 def empty(shape: tuple[int, ...], dtype: Any, shared: bool = False) -> ndarray:
-    """An uninitialised array, from a shelf if a buffer of that size is free.
+    """An uninitialised array, from a shelf if a buffer of about that size is free.
 
     shared: use the shelves common to all threads, for arrays that any thread may allocate. Arrays
     up to 16 KB come from np.empty: the system is fast for those.
@@ -59,14 +127,7 @@ def empty(shape: tuple[int, ...], dtype: Any, shared: bool = False) -> ndarray:
     size = prod(shape) * np.dtype(dtype).itemsize
     if size <= SMALL:
         return np.empty(shape, dtype)
-    if not hasattr(_local, "shelves"):
-        _local.shelves = defaultdict(list)
-    shelf = (_shelves if shared else _local.shelves)[size]
-    try:
-        memory = shelf.pop()
-    except IndexError:
-        memory = memory_of(size)
-    return np.asarray(Block(memory, shelf, shape, dtype))
+    return np.asarray(Block(*(_shared if shared else own()).take(size), shape, dtype))
 
 
 def ready(a: ndarray) -> ndarray:
