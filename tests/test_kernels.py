@@ -344,6 +344,24 @@ def test_optimizers_step_as_in_the_textbook(kind, order):
     assert not np.array_equal(results["auto"], start)
 
 
+def test_zero_divided_by_zero_is_nan_as_in_the_textbook():
+    p = np.ones(3, np.float32)
+    optimizer = Adam(0.01, epsilon=0)
+    backend.optimizer_step(optimizer, p, p)  # compared with the definition before it is used
+    optimizer.steps = 1
+    kernels.OPTIMIZER_STEPS["tinylstm.optimizers.Adam"](optimizer, p, *np.zeros((3, 3), p.dtype))
+    assert np.isnan(p).all()
+
+
+@given(st.integers(1, 40), st.integers(1, 140), dtypes, st.booleans())
+def test_panels_hold_every_weight_once_and_zeros(K, N, dtype, transposed):
+    W, wide = np.arange(1, K * N + 1, dtype=dtype).reshape(K, N), panel_width(np.dtype(dtype))
+    padded = np.pad(W, [(0, 0), (0, -N % wide)])
+    expected = np.concatenate([padded[:, n : n + wide].ravel() for n in range(0, N, wide)])
+    weight = np.ascontiguousarray(W.T) if transposed else W
+    assert pack_panels(weight, transposed).tobytes() == expected.tobytes()
+
+
 def test_frozen_weights_change_nothing_but_the_time():
     model = Sequential([Embedding(9, 4), LSTM(20, return_sequences=True), Dense(9)])
     ids = np.arange(12).reshape(6, 2) % 9

@@ -28,15 +28,10 @@ def pack(B, b0, b_k, b_n, K, N, wide, P, p0):  # type: ignore[no-untyped-def]
     for n0 in range(0, N, wide):
         n = min(wide, N - n0)
         start = p0 + n0 * K
-        if b_n == 1:
-            for k in range(K):
-                for j in range(n):
-                    P[start + k * wide + j] = B[b0 + k * b_k + n0 + j]
-        else:
-            for k0 in range(0, K, 16):
-                for j in range(n):
-                    for k in range(k0, min(k0 + 16, K)):
-                        P[start + k * wide + j] = B[b0 + k * b_k + (n0 + j) * b_n]
+        for k0 in range(0, K, 16):
+            for j in range(n):
+                for k in range(k0, min(k0 + 16, K)):
+                    P[start + k * wide + j] = B[b0 + k * b_k + (n0 + j) * b_n]
         for k in range(K if n < wide else 0):
             for j in range(n, wide):
                 P[start + k * wide + j] = 0
