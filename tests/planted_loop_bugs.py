@@ -7,11 +7,11 @@ run, in test_loop.py.
 
 from planted_bugs import Bug
 
-PAR, TRAIN, EVAL, DATA, WIN, ARR, RESUME, FROZEN, BORDER, OPT, LOSS, RANKS = (
+PAR, TRAIN, EVAL, DATA, WIN, ARR, RESUME, FROZEN, BORDER, OPT, LOSS, ALONE = (
     f"{name}.py"
     for name in (
         *("parallel", "training", "evaluation", "data", "windows", "arrays", "resume", "frozen"),
-        *("border", "optimizers", "losses", "ranks"),
+        *("border", "optimizers", "losses", "alone"),
     )
 )
 FIRST = {FROZEN: "test_frozen.py", BORDER: "test_border.py", OPT: "test_optimizers.py"}

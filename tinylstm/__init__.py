@@ -6,6 +6,7 @@ alone; music lives in `tinylstm.music`.
 
 from typing import TYPE_CHECKING, Any
 
+from .alone import world
 from .arrays import Arrays
 from .backend import SlowerWarning, set_backend
 from .callbacks import (
@@ -54,7 +55,6 @@ from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, clip_by_global_nor
 from .penalties import L2
 from .plots import plot_history, plot_roll
 from .presets import PRESETS, Preset
-from .ranks import world
 from .schedules import cosine, exponential_decay, linear_decay
 from .training import Callback, DivergedError, History, Run, fit
 from .windows import Windows

@@ -2,7 +2,7 @@
 
 Threads take one shard after the other and meet only to add the gradients, in a fixed order: results
 depend on the number of shards, never on timing, nor on who computed them. Kernels and one-thread
-BLAS release Python's lock, so threads are enough on one machine. Next: ranks.py, for several.
+BLAS release Python's lock, so threads are enough on one machine. Next: alone.py.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from .alone import Alone
 from .data import Batch
 from .layers import State
 from .layers.base import Mask, describe
 from .losses import Loss, kept, placed
 from .metrics import Metric
 from .model import NamedArrays, Sequential
-from .ranks import Alone
 from .threads import each_uses, usable_cores
 
 SHARDS = 8  # of a batch, where several ranks share the work

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from .alone import Alone
 from .files import Header, SavedArrays
 from .fits import differences, finite_number
 from .layers import State
 from .model import NamedArrays, Sequential
-from .ranks import Alone
 
 MOST_SHARDS = 4096  # that a checkpoint may ask for
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .alone import Together, ranks_of
 from .arrays import Arrays, Ragged
 from .checkpoint import Checkpoint, load_checkpoint
 from .data import Batch, Data
@@ -28,7 +29,6 @@ from .model import NamedArrays, Sequential
 from .optimizers import Adam, Optimizer, clip_by_global_norm
 from .parallel import Shards
 from .penalties import Penalty
-from .ranks import Together, ranks_of
 from .resume import Interrupt, check_numbers, fingerprint, go_on, interruptible
 
 History = list[dict[str, float]]  # one entry an epoch, plain data

@@ -8,11 +8,11 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from ..alone import ranks_of
 from ..callbacks import LearningRateScheduler, ModelCheckpoint, ProgressBar
 from ..files import alone_with
 from ..model import Sequential
 from ..presets import Preset
-from ..ranks import ranks_of
 from ..resume import check_numbers
 from ..training import History, fit
 from .composing import openings

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ...alone import Alone, ranks_of
 from ...data import Tokens
 from ...files import FileError, cache_folder, printable, quoted, replacing
 from ...ngram import bigram_nats, ngram_nats, unigram_nats
-from ...ranks import Alone, ranks_of
 from ..tokenizers import tokenizer_from_config
 from ..tokenizers.base import Tokenizer
 from ..tokenizers.events import EventTokenizer
