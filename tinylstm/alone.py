@@ -87,6 +87,7 @@ def nodes(own: range, node: Node) -> list[Node]:
 def sum_of(node: Node, known: dict[Node, ndarray]) -> ndarray:
     """The node's sum, from those that are known; it is left in the array of the node's first part.
 
+    >>> import numpy as np
     >>> arrays = {(i, i + 1): np.array([2.0**i]) for i in range(3)}
     >>> sum_of((0, 3), arrays).tolist()
     [7.0]
