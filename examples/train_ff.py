@@ -23,7 +23,7 @@ def arguments() -> argparse.Namespace:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     add = parser.add_argument
-    add("--midi", default=HERE.parent / "midi_songs", help="folder with music")
+    add("--midi", default=HERE.parent / "midi_songs", help="folder with music, or music21:bach and others")
     why = "; ".join(f"{preset.name}: {preset.why}" for preset in tl.PRESETS.values())
     add("--preset", choices=tl.PRESETS, default="default", help=why)
     add("--tokenizer", choices=["events", "article"], help="default: the preset's")

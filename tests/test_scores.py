@@ -13,6 +13,8 @@ from tinylstm.music import (
     load_corpus,
     write_midi,
 )
+from tinylstm.music.corpus.find import find_files, folder_of, licence_of
+from tinylstm.music.corpus.report import EmptyCorpusError
 from tinylstm.music.files import read_music
 
 ABC = """X:1
@@ -54,6 +56,76 @@ def test_a_book_of_tunes_is_read_one_after_the_other(tmp_path):
     (tmp_path / "a.abc").write_text(TWO_TUNES)
     piece = read_music(tmp_path / "a.abc")
     assert [n.onset for n in piece.notes] == [0, 1, 2, 4, 5, 6, 7, 8, 10, 11]
+
+
+def test_the_bars_of_a_tune_with_an_upbeat(tmp_path):
+    (tmp_path / "a.abc").write_text("X:1\nM:3/4\nL:1/4\nK:G\nD | G A B | c d2 |]\n")
+    piece = read_music(tmp_path / "a.abc")
+    assert piece.bars == (0, 1, 4) and piece.notes[0].pitch == 62
+
+
+def test_each_tune_of_a_book_is_a_piece_and_a_damaged_one_is_skipped_alone(tmp_path, own_cache):
+    songs = tmp_path / "songs"
+    songs.mkdir()
+    tunes = [ABC.replace("X:1", f"X:{n}").replace("A scale", f"Tune {n}") for n in range(1, 5)]
+    tunes[1] = tunes[1].replace("G A B-", "C E c").replace("B c d", "c E C")
+    tunes[2] = "X:3\nT:Nothing\nK:G\n"
+    (songs / "book.abc").write_text("% a comment\n" + "\n".join(tunes))
+    corpus = load_corpus(songs, EventTokenizer(), validation=0.5, progress=False)
+    one, two, _, four = (f"book.abc#000{n} Tune {n}" for n in range(1, 5))
+    assert [file.name for file in corpus.report.kept] == [one, two, four]
+    (skipped,) = corpus.report.skipped
+    assert skipped.name == "book.abc#0003 Nothing" and "no notes" in skipped.skipped
+    decoded = corpus.tokenizer.decode(corpus.train.ids[: corpus.train.ends[0]])
+    assert [note.pitch for note in decoded] == [67, 69, 71, 72, 74]  # and it ends there
+    assert len(corpus.train_pieces) + len(corpus.validation_pieces) == 3
+
+
+def test_the_same_tune_in_two_books_stays_on_one_side(tmp_path, own_cache):
+    songs = tmp_path / "songs"
+    songs.mkdir()
+    melody = "GABc dgfe dcBA GFED EFGA BcdB cAFD GBdg fdcA G4 Bgec dBGE"
+    same = "X:1\nM:4/4\nL:1/8\nK:G\n" + melody
+    others = [f"X:{n}\nM:4/4\nL:1/8\nK:G\n{'ceg' * n}" for n in range(2, 12)]
+    (songs / "a.abc").write_text("\n\n".join([same, *others]))
+    (songs / "b.abc").write_text("\n\n".join([*others, same.replace("L:1/8", "L:1/4")]))
+    corpus = load_corpus(songs, EventTokenizer(), validation=0.3, progress=False)
+    sides = [set(corpus.train_pieces), set(corpus.validation_pieces)]
+    assert all(sum(name in side for name in ("a.abc#0001", "b.abc#0011")) != 1 for side in sides)
+    for n in range(2, 12):  # the copies with the same text
+        pair = {f"a.abc#{n:04d}", f"b.abc#{n - 1:04d}"}
+        assert any(pair <= side for side in sides)
+
+
+def test_a_folder_of_music21s_corpus(own_cache):
+    files = find_files(folder_of("music21:bach"))
+    assert len(files) >= 400 and files[0].name == "bwv1.6.mxl"
+    assert len(find_files(folder_of("music21:oneills1850"))) > 1850  # tunes, in 39 files
+    assert "Some encodings included in the corpus may not be used for" in licence_of(
+        folder_of("music21:bach")
+    )
+    assert "non-commercial" in licence_of(folder_of("music21:essenFolksong"))
+    assert licence_of(folder_of("songs")) == ""
+    corpus = load_corpus("music21:webern", EventTokenizer(instruments="all"), progress=False)
+    assert len(corpus.report.kept) == 1 and "restrictions on commercial use" in str(corpus.report)
+
+
+@pytest.mark.parametrize("name", ["music21:", "music21:nobody", "music21:../corpus", "music21:/"])
+def test_a_name_that_music21s_corpus_lacks_lists_those_it_has(name):
+    with pytest.raises(EmptyCorpusError, match=r"bach \(4\d\d\), .*oneills1850"):
+        folder_of(name)
+
+
+def test_ties_that_only_one_of_the_two_notes_marks_and_chords_tied_in_part(tmp_path):
+    part = music21.stream.Part()
+    first, second = music21.chord.Chord(["C4", "E4"]), music21.chord.Chord(["C4", "F4"])
+    first.notes[0].tie = music21.tie.Tie("start")
+    third, fourth = music21.note.Note("G4"), music21.note.Note("A4")
+    third.tie, fourth.tie = music21.tie.Tie("start"), music21.tie.Tie("stop")
+    part.append([first, second, third, fourth])
+    part.write("musicxml", tmp_path / "a.musicxml")
+    heard = times(read_music(tmp_path / "a.musicxml"))
+    assert heard == [(0, 1, 64), (0, 2, 60), (1, 1, 65), (2, 1, 67), (3, 1, 69)]
 
 
 def test_humdrum(tmp_path):

@@ -72,6 +72,7 @@ def train(
 
     \b
     tinylstm train my_songs --preset quick
+    tinylstm train music21:bach              music that music21 has installed
     tinylstm train my_songs --resume         go on after Ctrl-C
     mpiexec -n 4 tinylstm train my_songs     on four processes
     """

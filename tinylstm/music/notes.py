@@ -62,7 +62,8 @@ class Piece:
     name: usually the path below the corpus folder. notes: in order of onset. notes_in_file:
     note-ons in the file, to report how many were lost. tempos, time_signatures, keys: (onset,
     value) of every change: quarter notes per minute, (4, 4), "E- major". path: of the file. faults:
-    what was wrong with the file, in words; its sound part is in `notes`.
+    what was wrong with the file, in words; its sound part is in `notes`. bars: the onsets of the
+    bars, if the file has them: after an upbeat the second comes early.
 
     >>> piece = Piece("scale", (Note(0, 1, 60), Note(1, 1, 62)), time_signatures=((0.0, (3, 4)),))
     >>> len(piece), piece.length, piece.tempo, piece.time_signature
@@ -77,6 +78,7 @@ class Piece:
     keys: tuple[tuple[float, str], ...] = ()
     path: Path | None = None
     faults: tuple[str, ...] = ()
+    bars: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.notes)

@@ -87,6 +87,8 @@ def fit_preset(
         settings = preset.settings() | {
             "baselines": beaten, "tempo": corpus.tempo, "primers": openings(train)
         }  # fmt: skip
+        if corpus.report.licence:
+            settings["licence"] = corpus.report.licence
         data = preset.data(train, seed, tokenizer.transpositions(preset.transpositions))
         validation = None if held_out is None else preset.validation(held_out)
         ranks.first(lambda: go_on or set_aside(path))

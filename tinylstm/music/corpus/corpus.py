@@ -29,7 +29,7 @@ from ..tokenizers.events import EventTokenizer
 from . import cache
 from .cache import ParsedFiles
 from .duplicates import SIZE, near_duplicates
-from .find import find_files, stamp, with_digest
+from .find import find_files, folder_of, licence_of, stamp, with_digest
 from .parse import File, Parsed, parse_files, skipped
 from .report import EmptyCorpusError, Report
 from .split import split_pieces
@@ -94,11 +94,12 @@ def load_corpus(
 ) -> Corpus:
     """Read a folder of music, or what the cache has of it, and train the tokenizer.
 
-        tokenizer: by default an EventTokenizer. validation: the share of pieces to hold out, whole,
-    every tenth by name; near-duplicates stay on one side. transpositions: the semitones by which
-    training will transpose, so that the vocabulary has these tokens too. workers: processes that
-    parse, by default one per core. limit: seconds per file. progress: show a bar on stderr.
-    communicator: mpi4py's, of processes that share the parsing; every machine fills its own cache.
+    folder: a path, or the name of a folder of music21's corpus, such as "music21:bach". tokenizer:
+    by default an EventTokenizer. validation: the share of pieces to hold out, whole, every tenth by
+    name; near-duplicates stay on one side. transpositions: the semitones by which training will
+    transpose, so that the vocabulary has these tokens too. workers: processes that parse, by
+    default one per core. limit: seconds per file. progress: show a bar on stderr. communicator:
+    mpi4py's, of processes that share the parsing; every machine fills its own cache.
 
     Raises EmptyCorpusError if no file can be used, ValueError for an argument that makes no sense.
     A cache that cannot be written is replaced by a temporary one, with a warning.
@@ -114,6 +115,7 @@ def load_corpus(
     tokenizer = EventTokenizer() if tokenizer is None else tokenizer  # an untrained one is falsy
     check_limits(validation, workers, limit)
     ranks = ranks_of(communicator)
+    folder = folder_of(folder)
     files = ranks.all(lambda: find_files(folder))
     settings = [os.path.abspath(folder), tokenizer.symbol_key, validation, list(transpositions)]
     cached = cache_folder() / "corpora" / cache.hashed(settings)
@@ -129,7 +131,8 @@ def load_corpus(
     _parse_new(files, store, workers, limit, progress, ranks)
 
     def build() -> list[Corpus]:
-        return [_build(cached, made_from, files, store, validation, transpositions)]
+        licence = licence_of(folder)
+        return [_build(cached, made_from, files, store, validation, transpositions, licence)]
 
     built = ranks.on_each_machine(build)
     if corpus := built[0] if built else _open(cached, made_from):
@@ -194,7 +197,13 @@ def _account(files: list[File], store: ParsedFiles) -> tuple[Report, ndarray]:
 
 
 def _build(
-    cached: Path, made_from: str, files: list[File], store: ParsedFiles, share: float, keys: range
+    cached: Path,
+    made_from: str,
+    files: list[File],
+    store: ParsedFiles,
+    share: float,
+    keys: range,
+    licence: str,
 ) -> Corpus:
     """Hold pieces out, train the tokenizer and write the arrays, with one piece in memory."""
     report, signatures = _account(files, store)
@@ -208,7 +217,7 @@ def _build(
     tokenizer.train(symbols(parts[0]), keys)
     report.substitutes = cache.write_tokens(cached, tokenizer, symbols([*parts[0], *parts[1]]))
     report.near_duplicates = [[kept[piece].name for piece in group] for group in groups]
-    report.classes = len(tokenizer)
+    report.classes, report.licence = len(tokenizer), licence
     corpus = _corpus(cached, tokenizer.to_config(), parts, report)
     judged = corpus.validation or corpus.train
     if any(len(targets) for _, targets in judged.pairs()):

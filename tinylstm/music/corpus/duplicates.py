@@ -67,7 +67,7 @@ def signature(notes: Iterable[Note], digest: str = "") -> ndarray:
     """The smallest of a piece's grams under each of 128 hash functions, (128,).
 
     The share of places where two signatures agree estimates the share of grams in common. A piece
-    too short to compare gets random numbers, which only a file with the same digest shares.
+    too short to compare gets random numbers, which only a piece with the same digest shares.
     """
     found = grams(notes)
     if len(found) < _LEAST:

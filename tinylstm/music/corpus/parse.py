@@ -30,12 +30,13 @@ _AHEAD = 32  # files per process that are scheduled before the results of earlie
 
 
 class File(NamedTuple):
-    """A music file. Reports call it by `name`, its path below the corpus folder."""
+    """A music file, or a tune of one. `name` is its path below the corpus folder, for reports."""
 
     name: str
     path: Path
     digest: str = ""  # SHA-256 of its content
     unreadable: str = ""  # why it has none
+    tune: int | None = None  # which one, if the file is a book of tunes
 
 
 class Parsed(NamedTuple):
@@ -49,7 +50,7 @@ class Parsed(NamedTuple):
 def parse_file(file: File, tokenizer: Tokenizer) -> Parsed:
     """Read a file and turn its notes into symbols. Never raises for what the file contains."""
     try:
-        piece = read_music(file.path, file.name)
+        piece = read_music(file.path, file.name, file.tune)
         symbols = tokenizer.symbols(piece)
         if len(symbols) > MOST_TOKENS:
             return skipped(file, f"gives {len(symbols)} tokens, more than {MOST_TOKENS}: cut it")
@@ -74,7 +75,7 @@ def parse_file(file: File, tokenizer: Tokenizer) -> Parsed:
         skipped=None if len(symbols) else nothing,
         faults=list(piece.faults),
     )
-    return Parsed(report, symbols, signature(piece.notes, file.digest))
+    return Parsed(report, symbols, signature(piece.notes, symbols.tobytes().hex()))
 
 
 def skipped(file: File, why: str, tried: float | None = None) -> Parsed:

@@ -31,13 +31,15 @@ class Report:
     """All files of a folder, in order of name. `str` gives the summary, `table` every file.
 
     near_duplicates: groups of names. substitutes: for each token that only held-out pieces have,
-    the known token that replaces it. unigram_nats, bigram_nats: the cross-entropies in nats per
+    the known token that replaces it. licence: the notes on it that come with music21's corpus.
+    unigram_nats, bigram_nats: the cross-entropies in nats per
     token that a network has to beat, on the held-out pieces, or on all if none is held out.
     """
 
     files: list[FileReport] = field(default_factory=list)
     near_duplicates: list[list[str]] = field(default_factory=list)
     substitutes: dict[str, str] = field(default_factory=dict)
+    licence: str = ""
     classes: int = 0
     unigram_nats: float | None = None
     bigram_nats: float | None = None
@@ -102,6 +104,8 @@ class Report:
         lines += [f"near-duplicates: {', '.join(group)}" for group in self.near_duplicates]
         lines += [f"skipped {file.name}: {file.skipped}" for file in skipped]
         lines += [f"damaged {f.name}: {'; '.join(f.faults)}" for f in kept if f.faults]
+        if self.licence:
+            lines += ["licence notes:", *self.licence.splitlines()]
         if self.substitutes:
             listed = ", ".join(f"{old} by {new}" for old, new in self.substitutes.items())
             lines.append(f"unknown in validation, replaced: {listed}")

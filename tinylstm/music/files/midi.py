@@ -23,16 +23,19 @@ DRUM_CHANNEL = 10
 LARGEST = 32 << 20  # bytes of a file
 
 
-def read_music(path: str | os.PathLike[str], name: str | None = None) -> Piece:
+def read_music(
+    path: str | os.PathLike[str], name: str | None = None, tune: int | None = None
+) -> Piece:
     """The piece in a file of any format that music21 reads: MIDI as events, notation as a score.
 
-    Raises UnreadableFileError if the file cannot be read, or has no notes.
+    tune: which one of a book of tunes, from 0; all of them without it. Raises UnreadableFileError
+    if the file cannot be read, or has no notes.
     """
     if Path(path).suffix.lower() in MIDI_SUFFIXES:
         return read_midi(path, name)
     from .scores import read_score
 
-    return read_score(path, name)
+    return read_score(path, name, tune)
 
 
 def read_midi(path: str | os.PathLike[str], name: str | None = None) -> Piece:
