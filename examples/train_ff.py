@@ -23,10 +23,10 @@ def arguments() -> argparse.Namespace:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     add = parser.add_argument
-    add("--midi", default=HERE.parent / "midi_songs", help="folder with music, or music21:bach and others")
+    add("--midi", default=HERE.parent / "midi_songs", help="folder of music, or music21:bach")
     why = "; ".join(f"{preset.name}: {preset.why}" for preset in tl.PRESETS.values())
     add("--preset", choices=tl.PRESETS, default="default", help=why)
-    add("--tokenizer", choices=["events", "article"], help="default: the preset's")
+    add("--tokenizer", choices=["events", "bars", "article"], help="default: the preset's")
     add("--instruments", choices=["piano", "all"], help="whose notes the events take (piano)")
     add("--epochs", type=int, help="passes over the music (default: the preset's)")
     add("--seed", type=int, default=0, help="same seed, same result (default 0)")

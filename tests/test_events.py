@@ -15,6 +15,7 @@ from music_strategies import notes
 
 from tinylstm.music import (
     DRUMS,
+    BarTokenizer,
     EventTokenizer,
     Note,
     Piece,
@@ -35,6 +36,8 @@ tokenizers = st.sampled_from(
         EventTokenizer(grid=4, velocities=8),
         EventTokenizer(instruments="all"),
         EventTokenizer(grid=24, velocities=127, instruments="all"),
+        BarTokenizer(),
+        BarTokenizer(grid=4, velocities=8, instruments="all"),
     ]
 )
 PLAIN, BAND = EventTokenizer(), EventTokenizer(velocities=16, instruments="all")
@@ -278,7 +281,8 @@ def test_the_size_of_the_alphabet():
         len(EventTokenizer(12, 0, "all")),
     ]
     assert sizes == [240, 272, 384]  # docs/tokenizers.md says so
-    assert {kind.value for kind in Kind} == {n.split("_")[0] for n in BAND.vocabulary}
+    spelled = {n.split("_")[0] for n in [*BAND.vocabulary, *BarTokenizer().vocabulary]}
+    assert {kind.value for kind in Kind} == spelled
 
 
 def test_the_examples_of_the_docs():
@@ -290,7 +294,7 @@ def test_the_examples_of_the_docs():
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({"name": "words"}, "want one of article, events"),
+        ({"name": "words"}, "want one of article, bars, events"),
         ({"name": "events", "grid": 12}, "lacks velocities and instruments"),
         ({"name": "events", "grid": 0, "velocities": 0, "instruments": "all"}, "grid is 0"),
         ({"name": "events", "grid": "x", "velocities": 0, "instruments": "all"}, "whole numbers"),

@@ -14,7 +14,7 @@ from tinylstm import PRESETS
 
 FILE = click.Path(path_type=Path)
 ALPHABET = click.option(
-    "--tokenizer", type=click.Choice(["events", "article"]), help="Default: the preset's."
+    "--tokenizer", type=click.Choice(["events", "bars", "article"]), help="Default: the preset's."
 )
 JSON = click.option("--json", "json_path", type=FILE, help="Write the numbers here.")
 SEED = click.IntRange(0)

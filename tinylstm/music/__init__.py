@@ -12,6 +12,7 @@ from .files import UnreadableFileError, read_midi, write_midi
 from .notes import DRUMS, Note, Piece
 from .tokenizers import (
     ArticleTokenizer,
+    BarTokenizer,
     EventTokenizer,
     Tokenizer,
     UnknownTokenWarning,
@@ -22,6 +23,7 @@ from .training import fit_preset, tokenizer_for
 __all__ = [
     "DRUMS",
     "ArticleTokenizer",
+    "BarTokenizer",
     "Corpus",
     "EmptyCorpusError",
     "EventTokenizer",

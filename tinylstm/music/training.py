@@ -18,13 +18,13 @@ from ..training import History, fit
 from .composing import openings
 from .corpus import Corpus
 from .notes import Instruments
-from .tokenizers import ArticleTokenizer, EventTokenizer, Tokenizer
+from .tokenizers import ArticleTokenizer, BarTokenizer, EventTokenizer, Tokenizer
 
 
 def tokenizer_for(
     preset: Preset, name: str | None = None, instruments: Instruments | None = None
 ) -> Tokenizer:
-    """The tokenizer to train a preset with: "events" or "article", or the preset's own.
+    """The tokenizer to train a preset with: "events", "bars" or "article", or the preset's.
 
     instruments: whose notes the events take, "piano" (the default) or "all". Raises ValueError if
     it is given with the tutorial's alphabet, which has no instruments.
@@ -40,7 +40,8 @@ def tokenizer_for(
                 "leave it out, or use the events tokenizer"
             )
         return ArticleTokenizer(strict=preset.strict)
-    return EventTokenizer(instruments=instruments or "piano")
+    kind = BarTokenizer if (name or preset.tokenizer) == "bars" else EventTokenizer
+    return kind(instruments=instruments or "piano")
 
 
 def fit_preset(

@@ -98,7 +98,6 @@ class GrammarRules:
         self.most = int(TOKENS * most) + 1  # tokens
         self.pitch = grammar.values(Kind.PITCH, Kind.DRUM, other=-1)  # (V,), as are all these
         self.family = grammar.values(Kind.FAMILY, other=-1) >= 0
-        self.shift = grammar.values(Kind.SHIFT)
         self.duration = grammar.values(Kind.DURATION)
 
     def begin(self, primer: ndarray) -> None:
@@ -106,7 +105,7 @@ class GrammarRules:
         B = primer.shape[1]
         states = [self.grammar.state_after(column) for column in primer.T.tolist()]
         self.state = np.array(states)  # (B,)
-        now = self.shift[primer].sum(axis=0)  # (B,) steps since the piece's beginning
+        now = np.array([self.grammar.times(column)[-1] for column in primer.T.tolist()])  # (B,)
         self.left = self.steps_wanted + -now % self.bar  # (B,) steps from now to the target
         self.sounding = np.zeros(B, int)  # (B,) steps of the last note so far
         self.notes = np.zeros(B, int)  # (B,) new ones
@@ -120,7 +119,8 @@ class GrammarRules:
         if not self.free:
             allowed[:, self.eos] = False
         left = self.left[:, None]  # (B, 1)
-        allowed &= (self.shift < left) | whole[:, None]  # else there is no way to end
+        short = self.grammar.shifts(self.state) < left  # (B, V)
+        allowed &= short | whole[:, None]  # else there is no way to end
         allowed &= self.sounding[:, None] * (self.duration > 0) + self.duration <= left
         allowed &= (self.pitch < 0) | (self.pitch > self.above[:, None])
         allowed[self.done, self.eos] = True  # finished pieces repeat EOS
@@ -129,7 +129,8 @@ class GrammarRules:
     def accept(self, tokens: ndarray) -> ndarray:
         """Take the next tokens (B,), or EOS where they would go beyond the target."""
         may_end = self.grammar.allowed(self.state)[:, self.eos]  # (B,)
-        enough = (self.notes >= self.notes_wanted) | (self.shift[tokens] >= self.left)
+        shift = self.grammar.shifts(self.state)[np.arange(len(tokens)), tokens]  # (B,) steps
+        enough = (self.notes >= self.notes_wanted) | (shift >= self.left)
         over = enough & (self.duration[tokens] == 0) | (self.lengths >= self.most)
         tokens = np.where(may_end & over | self.done, self.eos, tokens)  # (B,)
         going = ~self.done
@@ -138,8 +139,8 @@ class GrammarRules:
         self.state = np.where(going, self.grammar.step(self.state, tokens), self.state)
         opens = self.pitch[tokens] >= 0  # (B,)
         self.notes += opens
-        self.left = self.left - self.shift[tokens]
+        self.left = self.left - shift
         self.sounding = np.where(opens, 0, self.sounding + self.duration[tokens])
         self.above = np.where(opens, self.pitch[tokens], self.above)
-        self.above[(self.shift[tokens] > 0) | self.family[tokens]] = -1
+        self.above[(shift > 0) | self.family[tokens]] = -1
         return tokens

@@ -58,27 +58,33 @@ class EventTokenizer(Tokenizer):
             raise ValueError(f"instruments is {instruments!r}: want 'piano' or 'all'")
         self.grid, self.velocities, self.instruments = grid, velocities, instruments
         self._bar = BEATS * grid
+        tokens = [(kind, value) for kind in Kind for value in self._values(kind)]
+        self._id = {token: place for place, token in enumerate(tokens)}
+        self.vocabulary = [kind.spell(value) for kind, value in tokens]
+        self.grammar: Grammar = self._make_grammar(tokens)
+        self.bos, self.eos = self.grammar.bos, self.grammar.eos  # ids that begin and end a piece
+
+    def _values(self, kind: Kind) -> list[int]:
+        """The values that tokens of a kind have, in the order of the vocabulary."""
         times = [*range(1, self._bar), *(self._bar * n for n in range(1, LONG + 1))]
-        every = instruments == "all"
-        values: dict[Kind, list[int]] = {
+        pitches, every = list(range(128)), self.instruments == "all"
+        return {
             Kind.BOS: [0],
             Kind.EOS: [0],
             Kind.SHIFT: times,
             Kind.DURATION: times,
-            Kind.PITCH: list(range(128)),
-            Kind.VELOCITY: list(range(velocities)),
+            Kind.PITCH: pitches,
+            Kind.VELOCITY: list(range(self.velocities)),
             Kind.FAMILY: list(range(len(FAMILIES))) if every else [],
-            Kind.DRUM: list(range(128)) if every else [],
-        }
-        tokens = [(kind, value) for kind in Kind for value in values[kind]]
-        self._id = {token: place for place, token in enumerate(tokens)}
-        self.vocabulary = [kind.spell(value) for kind, value in tokens]
-        self.grammar: Grammar = Grammar(tokens, grid, self._bar, LONG * self._bar)
-        self.bos, self.eos = self.grammar.bos, self.grammar.eos  # ids that begin and end a piece
+            Kind.DRUM: pitches if every else [],
+        }.get(kind, [])
+
+    def _make_grammar(self, tokens: list[tuple[Kind, int]]) -> Grammar:
+        return Grammar(tokens, self.grid, self._bar, LONG * self._bar)
 
     def __repr__(self) -> str:
         return (
-            f"EventTokenizer(grid={self.grid}, velocities={self.velocities}, "
+            f"{type(self).__name__}(grid={self.grid}, velocities={self.velocities}, "
             f"instruments={self.instruments!r}; {len(self)} classes)"
         )
 
@@ -113,11 +119,9 @@ class EventTokenizer(Tokenizer):
         """Ids (T,) of a piece; empty if it has no notes of the chosen instruments."""
         notes = self.on_grid(piece.notes)
         ids: list[int] = []
-        now, family = 0, 0
-        for note in notes:
-            start = round(note.onset * self.grid)
-            ids += self._time(Kind.SHIFT, start - now)
-            now = start
+        family = 0
+        for note, leading in zip(notes, self._leading(piece, notes), strict=True):
+            ids += leading
             if note.program == DRUMS:
                 ids.append(self._id[Kind.DRUM, note.pitch])
             else:
@@ -129,6 +133,14 @@ class EventTokenizer(Tokenizer):
                 ids.append(self._id[Kind.VELOCITY, self._level(note.velocity)])
             ids += self._time(Kind.DURATION, round(note.duration * self.grid))
         return np.array([self.bos, *ids, self.eos] if ids else [], np.int32)
+
+    def _leading(self, piece: Piece, notes: list[Note]) -> Iterator[list[int]]:
+        """The tokens before each note, which say when it begins."""
+        now = 0
+        for note in notes:
+            start = round(note.onset * self.grid)
+            yield list(self._time(Kind.SHIFT, start - now))
+            now = start
 
     def _time(self, kind: Kind, steps: int) -> Iterator[int]:
         """A time as tokens, the longest first; no token for 0."""
@@ -150,14 +162,13 @@ class EventTokenizer(Tokenizer):
         grammar does not allow.
         """
         notes: list[Note] = []
-        now, family, length = 0, 0, 0  # a note is `opened` until its first duration
-        opened: Note | None = None
-        self.grammar.state_after(ids := list(ids))  # raises, if a token may not stand where it is
-        for kind, value in (self.grammar.tokens[token] for token in ids):
+        family, length = 0, 0
+        opened: Note | None = None  # until its first duration
+        times = self.grammar.times(ids := list(ids))  # raises, if a token may not stand there
+        for token, now in zip(ids, times.tolist(), strict=True):
+            kind, value = self.grammar.tokens[token]
             if kind is Kind.BOS:
-                now, family = 0, 0
-            elif kind is Kind.SHIFT:
-                now += value
+                family = 0
             elif kind is Kind.FAMILY:
                 family = value
             elif kind in (Kind.PITCH, Kind.DRUM):

@@ -21,6 +21,7 @@ FAMILIES = [  # of instruments, in the order of General MIDI
     "Pipe", "Lead", "Pad", "Effects", "Ethnic", "Percussive", "Sounds",
 ]
 # fmt: on
+LONGEST_BAR = 8  # quarter notes: a longer bar is written as several
 
 
 class Kind(Enum):
@@ -34,6 +35,8 @@ class Kind(Enum):
     VELOCITY = "Velocity"
     FAMILY = "Family"
     DRUM = "Drum"
+    BAR = "Bar"
+    TO_BAR = "ToBar"
 
     def spell(self, value: int) -> str:
         """The name of a token of this kind."""
@@ -48,8 +51,8 @@ class _After(IntEnum):
     NOTHING = 0  # outside of a piece
     BOS = 1
     LONG_SHIFT = 2  # the longest there is
-    BAR_SHIFT = 3
-    SHORT_SHIFT = 4
+    BAR_SHIFT = 3  # or a bar
+    SHORT_SHIFT = 4  # or a place in the bar
     FAMILY = 5
     PITCH = 6  # or drum
     VELOCITY = 7
@@ -96,6 +99,7 @@ class Grammar:
                 family[:, place] = 0
         self.table = np.where(after < 0, -1, after * families + family).reshape(-1, len(tokens))
         self._allowed = self.table >= 0  # (states, V)
+        self._moves = self.values(Kind.SHIFT)[None]  # (1, V) steps
         self.start = int(_After.NOTHING) * families
         self.anywhere = int(_After.ANYTHING) * families
 
@@ -107,6 +111,26 @@ class Grammar:
         """The state after a token, or -1 if it may not come there; also for (B,) of both."""
         return self.table[state, token]
 
+    def shifts(self, state: int | ndarray) -> ndarray:
+        """How many steps each token moves the time on: (V,), or (B, V) for states (B,)."""
+        return np.broadcast_to(self._moves, (*np.shape(state), len(self.tokens)))
+
+    def times(self, ids: Sequence[int]) -> ndarray:
+        """The time in steps after each token (T,), from the last BOS or from the beginning.
+
+        Raises ValueError for a token that may not stand where it does.
+        """
+        states = self._states(ids, self.anywhere)[:-1]
+        moved = [int(self._moves[self._row(s), t]) for s, t in zip(states, ids, strict=True)]
+        times = np.cumsum(np.array(moved, int))  # (T,)
+        for begin in np.flatnonzero(np.asarray(ids) == self.bos):
+            times[begin:] -= times[begin]
+        return times
+
+    def _row(self, state: int) -> int:
+        """The row of `_moves` that holds in a state."""
+        return 0
+
     def values(self, *kinds: Kind, other: int = 0) -> ndarray:
         """The value of each token of these kinds, (V,), and `other` for tokens of other kinds."""
         return np.array([value if kind in kinds else other for kind, value in self.tokens])
@@ -116,17 +140,60 @@ class Grammar:
 
         Raises ValueError for a token that may not stand where it does.
         """
-        now = self.anywhere if state is None else state
+        return self._states(ids, self.anywhere if state is None else state)[-1]
+
+    def _states(self, ids: Iterable[int], state: int) -> list[int]:
+        """The state before each token, and that after the last."""
+        states = [state]
         for place, token in enumerate(ids):
-            now = int(self.table[now, token])
-            if now < 0:
+            states.append(int(self.table[states[-1], token]))
+            if states[-1] < 0:
                 kind, value = self.tokens[token]
                 raise ValueError(f"{kind.spell(value)} cannot stand at place {place}")
-        return now
+        return states
+
+
+class BarGrammar(Grammar):
+    """The grammar of bars.py: the state also holds how many steps are left in the bar, so that no
+    place comes before the last one or after the bar's end. A Family need not change.
+    """
+
+    def __init__(self, tokens: Sequence[tuple[Kind, int]], grid: int, bar: int):
+        self.tokens, self.grid = tokens, grid
+        self.bos, self.eos = tokens.index((Kind.BOS, 0)), tokens.index((Kind.EOS, 0))
+        velocity = any(kind is Kind.VELOCITY for kind, _ in tokens)
+        longest = max(value for kind, value in tokens if kind is Kind.DURATION)
+        after = np.full((len(_After), len(tokens)), -1, np.int32)  # (phases, V)
+        for place, (kind, value) in enumerate(tokens):
+            for phase in _After:
+                if _may_follow(phase, kind, value, bar, velocity):
+                    after[phase, place] = _phase(kind, value, bar, longest)
+        most = LONGEST_BAR * grid
+        left = np.arange(most + 1)[:, None]  # (lefts, 1) steps to the next bar line
+        bars, places = self.values(Kind.BAR), self.values(Kind.TO_BAR)  # (V,) each
+        begins = self.values(Kind.BAR, Kind.BOS, other=-1) >= 0  # (V,) which need no bar
+        fits = begins | (left > places)  # (lefts, V)
+        then = np.select([bars > 0, places > 0], [bars, places], left)  # (lefts, V)
+        then[:, [self.bos, self.eos]] = 0
+        table = np.where(fits & (after[:, None] >= 0), after[:, None] * len(left) + then, -1)
+        self.table = table.reshape(-1, len(tokens)).astype(np.int32)  # (states, V)
+        self._allowed = self.table >= 0
+        self._moves = np.select([bars > 0, places > 0], [left, left - places], 0)  # (lefts, V)
+        self.start = int(_After.NOTHING) * len(left)
+        self.anywhere = int(_After.ANYTHING) * len(left) + most
+
+    def shifts(self, state: int | ndarray) -> ndarray:
+        """As for events; a bar moves to its beginning, whatever was left of the last one."""
+        return self._moves[np.asarray(state) % len(self._moves)]
+
+    def _row(self, state: int) -> int:
+        return state % len(self._moves)
 
 
 def _phase(kind: Kind, value: int, bar: int, longest: int) -> _After:
     """The phase after a token."""
+    if kind in (Kind.BAR, Kind.TO_BAR):
+        return _After.BAR_SHIFT if kind is Kind.BAR else _After.SHORT_SHIFT
     if kind in (Kind.SHIFT, Kind.DURATION):
         size = "SHORT" if value < bar else "BAR" if value < longest else "LONG"
         return _After[f"{size}_{kind.name}"]
@@ -148,6 +215,8 @@ def _may_follow(after: _After, kind: Kind, value: int, bar: int, velocity: bool)
         return kind is Kind.DURATION
     if kind in (Kind.PITCH, Kind.DRUM, Kind.FAMILY):
         return True
+    if kind in (Kind.BAR, Kind.TO_BAR):
+        return after is not _After.SHORT_SHIFT
     if after.name.endswith("SHIFT"):
         return False
     if kind is Kind.EOS:
