@@ -44,7 +44,7 @@ NOT_QUICK = {  # they start processes, read many files, or wait
     *("test_exercises", "test_music_training", "test_scores", "test_site", "test_tutorial"),
     *("test_hunt", "test_types", "test_why", "test_interchange", "test_interchange_keras"),
     *("test_interchange_onnx", "test_interchange_torch"),
-    *("test_page_instrument", "test_page_net"),
+    *("test_page_instrument", "test_page_net", "test_judge"),
     "test_every_vector_width_on_every_machine",
     "test_damaged_checkpoints_are_refused_or_right",
 }
@@ -56,6 +56,8 @@ EXTRA = [name for name in ("onnx", "h5py", "safetensors") if find_spec(name) is 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every other test as quick. The doctests of interchange need its packages."""
     for item in items:
+        if item.path.name == "classifier.py" and find_spec("sklearn") is None:
+            item.add_marker(pytest.mark.skip(reason="scikit-learn not installed"))
         if EXTRA and item.path.parent.name == "interchange":
             item.add_marker(pytest.mark.skip(reason=f"{', '.join(EXTRA)} not installed"))
         names = {item.path.stem, getattr(item, "originalname", None)}

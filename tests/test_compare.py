@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinylstm.music import EventTokenizer, Note, load_corpus, write_midi
-from tinylstm.music.evaluation.compare import Judge, excerpts, table
+from tinylstm.music.evaluation.compare import Excerpt, Judge, excerpts, table
 
 
 @pytest.fixture
@@ -37,8 +37,29 @@ def test_judging_beside_human_pieces(corpus):
     assert "longest cycle" in table(judge.compare([dull])) and "higher" in table(
         judge.compare([dull])
     )
+    assert not rows["bars_repeated"]["natural"] and summary["ends_held"] == (0, 0)
     with pytest.raises(ValueError, match="no held-out piece has 400 notes"):
         Judge(corpus, 400)
+
+
+def test_excerpts_keep_their_place_in_the_bar():
+    tune = _piece([Note(0.5 + i, 1, 60 + i % 12) for i in range(90)])
+    ids = EventTokenizer().encode(tune)
+    parts = excerpts(EventTokenizer(), "p", ids, 40, bar=3.0)
+    assert [(part.name, len(part.notes), part.bar) for part in parts] == [("p", 40, 3.0)] * 2
+    assert [part.notes[0].onset for part in parts] == [0.5, 1.5]  # 40.5 is 1.5 in its bar
+
+
+def test_telling_composed_from_human_pieces(corpus):
+    pytest.importorskip("sklearn")
+    judge = Judge(corpus, 40, everyone=True)
+    dull = [Excerpt(str(p), np.zeros(1), [Note(i, 1, p) for i in range(60)]) for p in range(50, 60)]
+    short = Excerpt("short", np.zeros(1), dull[0].notes[:20])
+    found = judge.distinguish([*dull, short])
+    assert (found.ours, found.human, found.human_pieces) == (10, 20, 10)
+    assert found.auc == 1  # and length is not what tells them apart:
+    ours = {feature.name: feature.ours for feature in found.features}
+    assert ours["longest_run"] == np.median([len(e.notes) for e in judge.excerpts[:10]])
 
 
 def _piece(notes):

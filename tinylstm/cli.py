@@ -1,5 +1,6 @@
 """The commands: train, compose, inspect, gradcheck, bench. Each reads its arguments and calls the
-library, as the files in examples/ do. export and import are in interchange/commands.py.
+library, as the files in examples/ do. export and import are in interchange/commands.py,
+judge in judge.py.
 
 Exit codes: 0 done, 1 failed (the message says why), 2 wrong arguments, 130 interrupted.
 """
@@ -17,6 +18,7 @@ import click
 from tinylstm import PRESETS, __version__
 from tinylstm.command import ALPHABET, FILE, INSTRUMENTS, JSON, PASSED_ON, PRESET, SEED, Commands
 from tinylstm.interchange.commands import export_command, import_command
+from tinylstm.judge import judge_command
 
 if TYPE_CHECKING:
     from tinylstm.music.corpus.report import Report
@@ -32,6 +34,8 @@ def main() -> None:
     tinylstm inspect my_songs              what is in a folder of music
     tinylstm train my_songs                learn from it, into out/
     tinylstm compose out/model.npz         new pieces, and a page that plays them
+    tinylstm judge out/model.npz --midi my_songs
+                                           compare them with human music
     tinylstm export out/model.npz --to net.onnx
 
     Shell completion: eval "$(_TINYLSTM_COMPLETE=bash_source tinylstm)", or zsh_source, or
@@ -41,6 +45,7 @@ def main() -> None:
 
 main.add_command(export_command)
 main.add_command(import_command)
+main.add_command(judge_command)
 
 
 @main.command()

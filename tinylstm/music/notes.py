@@ -66,8 +66,8 @@ class Piece:
     bars, if the file has them: after an upbeat the second comes early.
 
     >>> piece = Piece("scale", (Note(0, 1, 60), Note(1, 1, 62)), time_signatures=((0.0, (3, 4)),))
-    >>> len(piece), piece.length, piece.tempo, piece.time_signature
-    (2, 2, 120.0, (3, 4))
+    >>> len(piece), piece.length, piece.tempo, piece.bar
+    (2, 2, 120.0, 3.0)
     """
 
     name: str
@@ -97,6 +97,12 @@ class Piece:
     def time_signature(self) -> tuple[int, int]:
         """The first time signature; 4/4, MIDI's default, if the file has none."""
         return self.time_signatures[0][1] if self.time_signatures else (4, 4)
+
+    @property
+    def bar(self) -> float:
+        """The length of the first bar in quarter notes."""
+        beats, unit = self.time_signature
+        return beats * 4 / unit
 
     @property
     def key(self) -> str | None:

@@ -83,6 +83,7 @@ def _human(judge: Judge | None) -> list[dict[str, Any]]:
     return [
         {key: value for key, value in row._asdict().items() if key != "ours"}
         for row in judge.compare(judge.human)
+        if row.name in LABELS
     ]
 
 

@@ -71,6 +71,7 @@ def parse_file(file: File, tokenizer: Tokenizer) -> Parsed:
         notes_kept=tokenizer.notes_kept(piece, symbols),
         tokens=len(symbols),
         tempo=piece.tempo,
+        bar=piece.bar,
         rounding=float(moved.mean()) if len(moved) else 0.0,
         skipped=None if len(symbols) else nothing,
         faults=list(piece.faults),

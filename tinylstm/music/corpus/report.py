@@ -20,6 +20,7 @@ class FileReport:
     notes_kept: int = 0
     tokens: int = 0
     tempo: float = 0.0  # quarter notes per minute at the beginning
+    bar: float = 4.0  # quarter notes, at the beginning; 4 if the file has no time signature
     rounding: float = 0.0  # quarter notes: how far the grid moves an onset, on average
     skipped: str | None = None
     faults: list[str] = field(default_factory=list)

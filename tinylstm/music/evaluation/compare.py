@@ -1,8 +1,9 @@
 """Composed pieces beside human pieces of the same length.
 
 A number alone says little. So each figure of a composed piece stands beside the same figure of
-excerpts from held-out pieces: their median and their middle half. statistics.py defines the
-figures, copies.py finds what was copied from the training pieces.
+excerpts from held-out pieces: their median and their middle half. statistics.py, form.py, rhythm.py
+and harmony.py define the figures, copies.py finds what was copied from the training pieces, and
+classifier.py says how well a classifier tells the pieces from human ones.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,10 @@ from ..composing.compose import Take
 from ..corpus import Corpus, load_corpus
 from ..notes import Note, Piece
 from ..tokenizers import Tokenizer, tokenizer_from_config
+from .classifier import Distinction, distinguish
 from .copies import KnownPieces
+from .features import FORM, features, figures
+from .form import ends_held, ends_on_tonic
 from .statistics import STATISTICS, longest_cycle
 
 SLACK = 32  # a piece is stuck if its cycle is this many tokens longer than any in training
@@ -29,6 +33,11 @@ LABELS = {
     "copied": ("longest passage copied, in any key", "notes"),
     **{name: (statistic.label, statistic.unit) for name, statistic in STATISTICS.items()},
 }
+FORM_LABELS = {name: (statistic.label, statistic.unit) for name, statistic in FORM.items()}
+ENDINGS = {
+    "ends_on_tonic": "pieces that end on the tonic in the bass",
+    "ends_held": "pieces that end on a note of at least twice the mean duration",
+}
 
 
 class Excerpt(NamedTuple):
@@ -37,6 +46,7 @@ class Excerpt(NamedTuple):
     name: str
     ids: np.ndarray  # (T,)
     notes: Sequence[Note]
+    bar: float = 4.0  # quarter notes
 
 
 class Judgement(NamedTuple):
@@ -78,31 +88,48 @@ class Judge:
         held_out = _pieces(corpus.validation, corpus.validation_pieces)
         self.known = KnownPieces((name, tokenizer.decode(ids)) for name, ids in train)
         self.stuck = SLACK + max(longest_cycle(ids).length for _, ids in train)
-        self.human = []
+        bars = {file.name: file.bar for file in corpus.report.kept}
+        self.human, self.excerpts, self.groups = list[Judgement](), list[Excerpt](), list[str]()
+        self.endings, self.length = list[dict[str, float]](), length  # of whole pieces
         for name, ids in [*held_out, *train] if everyone or not held_out else held_out:
-            group = [g for g in corpus.report.near_duplicates if name in g]
-            self.human += [
-                self.judge(excerpt, {name}.union(*group))
-                for excerpt in excerpts(tokenizer, name, ids, length)
-            ]
+            group = {name}.union(*(g for g in corpus.report.near_duplicates if name in g))
+            found = excerpts(tokenizer, name, ids, length, bars[name])
+            self.human += [self.judge(excerpt, group) for excerpt in found]
+            self.excerpts += found
+            self.groups += [min(group)] * len(found)
+            self.endings.append(_ending(tokenizer.decode(ids)))
         if not self.human:
             raise ValueError(f"no held-out piece has {length} notes to compare with: ask for fewer")
 
     def judge(self, excerpt: Excerpt, but: Iterable[str] = ()) -> Judgement:
         """All figures of one piece; training pieces named in `but` are no sources."""
         copied = self.known.longest(excerpt.notes, but=but)
-        figures = {
+        found = {
             "cycle": float(longest_cycle(excerpt.ids).length),
             "copied_exactly": float(self.known.longest(excerpt.notes, True, but).notes),
             "copied": float(copied.notes),
         }
-        figures |= {name: s.measure(excerpt.notes) for name, s in STATISTICS.items()}
-        return Judgement(excerpt.name, figures, copied.source)
+        found |= figures(excerpt.notes, excerpt.bar) | _ending(excerpt.notes)
+        return Judgement(excerpt.name, found, copied.source)
+
+    def distinguish(self, pieces: Sequence[Excerpt], seed: int = 0) -> Distinction:
+        """How well a classifier tells these pieces from the human excerpts.
+
+        Each piece is cut to the length of one of the excerpts, so that length gives nothing away;
+        pieces that are too short for that are left out. Raises what `distinguish` raises.
+        """
+        human = [features(e.notes, e.bar) for e in self.excerpts]
+        long_enough = [p for p in pieces if len(p.notes) >= self.length * 3 // 4]
+        ours = [
+            features(piece.notes[: len(self.excerpts[i % len(human)].notes)], piece.bar)
+            for i, piece in enumerate(long_enough)
+        ]
+        return distinguish(ours, human, self.groups, seed)
 
     def compare(self, judgements: Sequence[Judgement]) -> list[Comparison]:
         """Each figure of these pieces beside that of the human pieces."""
         rows = []
-        for name, (label, unit) in LABELS.items():
+        for name, (label, unit) in (LABELS | FORM_LABELS).items():
             ours = np.median([judgement.figures[name] for judgement in judgements])
             quartiles = np.percentile([h.figures[name] for h in self.human], [25, 50, 75])
             rows.append(Comparison(name, label, unit, float(ours), *quartiles.tolist()))
@@ -127,6 +154,9 @@ class Judge:
         for name in ("copied", "copied_exactly"):
             found[f"{name}_limit"] = self.copying_limit(name)
             found[f"{name}_longest"] = max(j.figures[name] for j in judgements)
+        for name in ENDINGS:  # shares of ours, and of human pieces
+            ours = np.mean([judgement.figures[name] for judgement in judgements])
+            found[name] = float(ours), float(np.mean([ending[name] for ending in self.endings]))
         rows = self.compare(judgements)
         return found | {"figures": [row._asdict() | {"natural": row.natural} for row in rows]}
 
@@ -139,21 +169,39 @@ def _pieces(tokens: Tokens | None, names: Sequence[str]) -> list[tuple[str, np.n
     return [(name, tokens.ids[start:end]) for name, start, end in ends]
 
 
-def excerpts(tokenizer: Tokenizer, name: str, ids: np.ndarray, length: int) -> list[Excerpt]:
+def whole_pieces(corpus: Corpus) -> list[Excerpt]:
+    """The training pieces of a corpus, to be judged."""
+    bars = {file.name: file.bar for file in corpus.report.kept}
+    return [
+        Excerpt(name, ids, corpus.tokenizer.decode(ids), bars[name])
+        for name, ids in _pieces(corpus.train, corpus.train_pieces)
+    ]
+
+
+def _ending(notes: Sequence[Note]) -> dict[str, float]:
+    """How a whole piece ends: 0 or 1 by name."""
+    return {"ends_on_tonic": float(ends_on_tonic(notes)), "ends_held": float(ends_held(notes))}
+
+
+def excerpts(
+    tokenizer: Tokenizer, name: str, ids: np.ndarray, length: int, bar: float = 4.0
+) -> list[Excerpt]:
     """A piece cut into parts of `length` notes, or of tokens if the tokenizer has no time.
 
     The rest at the end is left out, unless the piece is at least three quarters of the length.
+    Parts are moved by whole bars of `bar` quarter notes, so that their places in the bar stay.
     """
     if tokenizer.grammar is None:
         parts = [ids[a : a + length] for a in range(0, len(ids), length)]
         whole = [part for part in parts if len(part) >= length * 3 // 4]
-        return [Excerpt(name, part, tokenizer.decode(part)) for part in whole]
+        return [Excerpt(name, part, tokenizer.decode(part), bar) for part in whole]
     notes, found = tokenizer.decode(ids), []
     for first in range(0, len(notes), length):
         part = notes[first : first + length]
         if len(part) >= length * 3 // 4:
-            moved = tuple(note._replace(onset=note.onset - part[0].onset) for note in part)
-            found.append(Excerpt(name, tokenizer.encode(Piece(name, moved)), moved))
+            start = part[0].onset // bar * bar
+            moved = tuple(note._replace(onset=note.onset - start) for note in part)
+            found.append(Excerpt(name, tokenizer.encode(Piece(name, moved)), moved, bar))
     return found
 
 
@@ -184,4 +232,9 @@ def judge_takes(
     tokenizer = tokenizer_from_config(checkpoint.tokenizer or {})
     corpus = load_corpus(folder, tokenizer, transpositions=preset.transpositions)
     judge = Judge(corpus, min(500, max(50, min(len(take.notes) for take in takes))))
-    return judge, [judge.judge(Excerpt(f"seed {t.seed}", t.ids, t.notes)) for t in takes]
+    return judge, [judge.judge(excerpt_of(take)) for take in takes]
+
+
+def excerpt_of(take: Take) -> Excerpt:
+    """A composed piece, to be judged."""
+    return Excerpt(f"seed {take.seed}", take.ids, take.notes, take.piece().bar)

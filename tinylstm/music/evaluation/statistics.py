@@ -26,9 +26,7 @@ def pitch_class_entropy(notes: Sequence[Note]) -> float:
     >>> pitch_class_entropy([Note(0, 1, 60), Note(1, 1, 72), Note(2, 1, 67), Note(3, 1, 55)])
     1.0
     """
-    counts = np.bincount(_pitches(notes) % 12, minlength=12)  # (12,)
-    p = counts[counts > 0] / counts.sum()
-    return float(-(p * np.log2(p)).sum())
+    return entropy(np.bincount(_pitches(notes) % 12))
 
 
 def scale_consistency(notes: Sequence[Note]) -> float:
@@ -142,10 +140,20 @@ def longest_cycle(ids: Sequence[int] | np.ndarray, most: int = LONGEST_CYCLE) ->
     return best
 
 
+def tones(notes: Sequence[Note]) -> Sequence[Note]:
+    """All notes but drums; the drums if there is nothing else."""
+    return [note for note in notes if note.program != DRUMS] or notes
+
+
+def entropy(counts: np.ndarray) -> float:
+    """The entropy of what was counted, in bits."""
+    p = counts[counts > 0] / counts.sum()
+    return float(-(p * np.log2(p)).sum())
+
+
 def _pitches(notes: Sequence[Note]) -> np.ndarray:
-    """The pitches (N,) of all notes but drums; of the drums if there is nothing else."""
-    tones = [note.pitch for note in notes if note.program != DRUMS]
-    return np.array(tones or [note.pitch for note in notes])
+    """The pitches (N,) of all notes but drums."""
+    return np.array([note.pitch for note in tones(notes)])
 
 
 def _steps(notes: Sequence[Note]) -> np.ndarray:
