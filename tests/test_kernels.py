@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from functools import partial
 
 import numpy as np
@@ -467,7 +468,9 @@ def training_bytes(model, T, B, shards):
     return size * (shards * numbers + panels)
 
 
-def test_the_steady_state_takes_no_new_memory_and_what_it_holds_follows_the_formula():
+def test_the_steady_state_takes_no_new_memory_and_what_it_holds_follows_the_formula(monkeypatch):
+    monkeypatch.setattr(pool, "_local", threading.local())  # no buffers of earlier tests
+    monkeypatch.setattr(pool, "_shared", pool.Shelves())
     model = Sequential([LSTM(96, return_sequences=True), LSTM(64, return_sequences=True)], 32)
     T, B = 50, 24
     x = np.random.default_rng(0).standard_normal((T, B, 32)).astype(np.float32)
