@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import planted_kernel_bugs
+import planted_vector_bugs
 import pytest
 from planted_bugs import BUGS, CHECKS, ROOT, caught_by, pass_on, patched_package
 from planted_loop_bugs import LOOP_BUGS
@@ -27,13 +28,24 @@ def test_the_kernels_tests_fail_on(bug, tmp_path):
     assert not planted_kernel_bugs.passes(bug, tmp_path), f"{bug.right!r} -> {bug.wrong!r}"
 
 
+@pytest.mark.parametrize("bug", planted_vector_bugs.BUGS, ids=lambda bug: f"{bug.file}: {bug.kind}")
+def test_the_vector_units_tests_fail_on(bug, tmp_path):
+    pytest.importorskip("numba")
+    assert planted_vector_bugs.failure(bug, tmp_path), f"{bug.right!r} -> {bug.wrong!r}"
+
+
+def test_without_a_bug_the_vector_units_tests_pass(tmp_path):
+    pytest.importorskip("numba")
+    assert not planted_vector_bugs.failure(None, tmp_path)
+
+
 def test_without_a_bug_the_kernels_tests_pass(tmp_path):
     pytest.importorskip("numba")
     assert planted_kernel_bugs.passes(None, tmp_path)
 
 
 def test_the_catalogue():
-    every = [*BUGS, *LOOP_BUGS, *planted_kernel_bugs.BUGS]
+    every = [*BUGS, *LOOP_BUGS, *planted_kernel_bugs.BUGS, *planted_vector_bugs.BUGS]
     assert len(every) >= 200 and len({bug[:3] for bug in every}) == len(every)
 
 
