@@ -1,5 +1,6 @@
 """Which implementation runs, and what is said where the slower one does."""
 
+import os
 import subprocess
 import sys
 
@@ -43,6 +44,19 @@ def test_without_numba_it_is_said_once_with_the_reason(choice):
     assert (done.returncode != 0) == (choice == "numba")
     if choice == "numba":
         assert "backend 'numba' has no kernel" in done.stderr
+
+
+def test_a_compiler_that_is_switched_off_is_said_by_name():
+    code = (
+        "import numpy as np, tinylstm as tl\n"
+        "tl.Sequential([tl.LSTM(3)], 2).forward(np.ones((4, 2, 2), np.float32))\n"
+    )
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "TINYLSTM_BACKEND": "auto"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0
+    assert "switched off: unset NUMBA_DISABLE_JIT" in done.stderr.partition("SlowerWarning: ")[2]
 
 
 def test_an_error_in_the_kernels_own_code_is_said_too(monkeypatch):

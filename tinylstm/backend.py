@@ -78,7 +78,10 @@ def chosen() -> str:
 def kernels() -> ModuleType | None:
     """The module of fast twins, or None if it cannot be imported; imported at first use."""
     try:
-        return importlib.import_module(".kernels", __package__)
+        fast = importlib.import_module(".kernels", __package__)
+        if importlib.import_module("numba").config.DISABLE_JIT:
+            raise RuntimeError("Numba's compiler is switched off: unset NUMBA_DISABLE_JIT")
+        return fast
     except Exception as error:
         why = f"the fast kernels cannot be imported ({type(error).__name__}: {error})"
         _warn(why, "Install numba, or silence this")
