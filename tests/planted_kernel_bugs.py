@@ -113,8 +113,8 @@ BUGS = [
         "dropout forgotten in dWh"),
     Bug(LSTM, "h_in[0] = h[0] * dropout", "h_in[0] = h[0]", "dropout forgotten at the first step"),
     Bug(LSTM, "row >= n and a.strides", "a.strides", "rows of gates read backwards"),
-    Bug(LSTM, "b_k, b_n = (1, W.shape[1]) if transposed else", "b_k, b_n = (W.shape[1], 1) if "
-        "transposed else", "a transpose that is none"),
+    Bug(LSTM, "pack(ready(W).ravel(), 0, 1, K, K, N,", "pack(ready(W).ravel(), 0, N, 1, K, N,",
+        "a transpose that is none"),
     Bug(LSTM, "np.roll(dW, -H, axis=1) if", "np.roll(dW, H, axis=1) if", "the GRU's dWh mixed up"),
     Bug(GRU, "dbh[2 * H :] += d[:H]", "dbh[2 * H :] += d[3 * H :]",
         "one gradient for the GRU's two biases"),
