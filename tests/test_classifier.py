@@ -24,8 +24,9 @@ def walk(rng, step=2):
 
 def test_what_is_alike_cannot_be_told_apart(few):
     rng, found = np.random.default_rng(0), []
+    pieces = [features(walk(rng)) for _ in range(120)]
     for seed in range(6):
-        rows = [features(walk(rng)) for _ in range(80)]
+        rows = [pieces[i] for i in rng.permutation(120)[:80]]
         found.append(d.distinguish(rows[:40], rows[40:], np.arange(40) // 2, seed).auc)
     assert 0.42 < np.mean(found) < 0.58, found
 
@@ -48,6 +49,20 @@ def test_excerpts_of_one_piece_stay_together():
     y, x = (group < 15).astype(int), np.random.default_rng(0).standard_normal((120, 3))
     for train, test in d._folds(x, y, group, 0):
         assert not set(group[train]) & set(group[test]) and set(y[test]) == {0, 1}
+
+
+def test_a_piece_is_no_witness_for_itself(few):
+    """Excerpts that say of which piece they are, on both sides: still at the level of chance."""
+    rng, found = np.random.default_rng(1), []
+    for seed in range(6):
+        which = np.repeat(rng.permutation(16), 8)
+        rows = [{"piece": w + 0.01 * rng.standard_normal(), "noise": rng.random()} for w in which]
+        told = d.distinguish(rows[:64], rows[64:], which[64:], seed, which[:64])
+        assert (told.ours, told.human, told.human_pieces) == (64, 64, 8)
+        found.append(told.auc)
+    assert np.mean(found) < 0.6, found
+    alone = d.distinguish(rows[:64], rows[64:], range(64), seed)  # if they were not kept together
+    assert alone.auc > 0.8
 
 
 def test_the_same_seed_gives_the_same_number(few):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tinylstm.music import EventTokenizer, Note, load_corpus, write_midi
+from tinylstm.music.evaluation import classifier
 from tinylstm.music.evaluation.compare import Excerpt, Judge, excerpts, table
 
 
@@ -50,7 +51,7 @@ def test_excerpts_keep_their_place_in_the_bar():
     assert [part.notes[0].onset for part in parts] == [0.5, 1.5]  # 40.5 is 1.5 in its bar
 
 
-def test_telling_composed_from_human_pieces(corpus):
+def test_telling_composed_from_human_pieces(corpus, monkeypatch):
     pytest.importorskip("sklearn")
     judge = Judge(corpus, 40, everyone=True)
     dull = [Excerpt(str(p), np.zeros(1), [Note(i, 1, p) for i in range(60)]) for p in range(50, 60)]
@@ -60,6 +61,8 @@ def test_telling_composed_from_human_pieces(corpus):
     assert found.auc == 1  # and length is not what tells them apart:
     ours = {feature.name: feature.ours for feature in found.features}
     assert ours["longest_run"] == np.median([len(e.notes) for e in judge.excerpts[:10]])
+    monkeypatch.setattr(classifier, "REPEATS", 1)
+    assert 0.25 < judge.human_auc(splits=3) < 0.75  # of ten pieces
 
 
 def _piece(notes):

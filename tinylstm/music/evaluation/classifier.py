@@ -62,14 +62,15 @@ class Distinction(NamedTuple):
 def distinguish(
     ours: Sequence[dict[str, float]],
     human: Sequence[dict[str, float]],
-    groups: Sequence[Any],
+    groups: Sequence[Any] | ndarray,
     seed: int = 0,
+    our_groups: Sequence[Any] | ndarray | None = None,
 ) -> Distinction:
     """Cross-validate a classifier between composed pieces and human excerpts.
 
     ours, human: what `features` found in each, of the same length in notes. groups: of each human
     excerpt, the piece that it is from; excerpts of one piece are never in both the training and the
-    test part of a fold. Every composed piece is its own group.
+    test part of a fold. our_groups: likewise; by default every composed piece is its own group.
 
     The classifier is the mean of two: logistic regression on standardised features, and 100
     randomised trees (P. Geurts et al., "Extremely randomized trees", 2006). Five folds, stratified
@@ -89,12 +90,14 @@ def distinguish(
     _need_sklearn()
     names, x = list(human[0]), np.array([[*row.values()] for row in [*human, *ours]])  # (N, F)
     y = np.repeat([0, 1], [len(human), len(ours)])  # (N,)
-    _, group = np.unique([str(g) for g in groups], return_inverse=True)
-    people = int(group.max()) + 1
-    group = np.concatenate([group, people + np.arange(len(ours))])  # (N,)
-    if min(people, len(ours)) < FOLDS:
+    our_groups = range(len(ours)) if our_groups is None else our_groups
+    pairs = [*((0, str(g)) for g in groups), *((1, str(g)) for g in our_groups)]
+    numbers = {pair: number for number, pair in enumerate(dict.fromkeys(pairs))}
+    group = np.array([numbers[pair] for pair in pairs])  # (N,)
+    people, composed = len({*groups}), len({*our_groups})
+    if min(people, composed) < FOLDS:
         raise ValueError(
-            f"{len(ours)} composed and {people} human pieces: a classifier needs {FOLDS} of each, "
+            f"{composed} composed and {people} human pieces: a classifier needs {FOLDS} of each, "
             "and 50 for a number that means something"
         )
     scores = np.zeros((REPEATS, FOLDS))

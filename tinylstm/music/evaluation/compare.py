@@ -126,6 +126,20 @@ class Judge:
         ]
         return distinguish(ours, human, self.groups, seed)
 
+    def human_auc(self, splits: int = 10) -> float:
+        """The AUC of human pieces against other human pieces, with chance at 0.5: the mean over
+        random halves of the pieces.
+        """
+        found, rows = [], [features(e.notes, e.bar) for e in self.excerpts]
+        names, groups = sorted({*self.groups}), np.array(self.groups)
+        for split in range(splits):
+            half = np.random.default_rng(split).permutation(names)[: len(names) // 2]
+            ours = np.isin(groups, half)
+            some, others = ([rows[i] for i in np.flatnonzero(side)] for side in (ours, ~ours))
+            told = distinguish(some, others, groups[~ours], split, groups[ours])
+            found.append(told.auc)
+        return float(np.mean(found))
+
     def compare(self, judgements: Sequence[Judgement]) -> list[Comparison]:
         """Each figure of these pieces beside that of the human pieces."""
         rows = []

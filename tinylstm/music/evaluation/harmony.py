@@ -17,7 +17,7 @@ PROFILES = np.array(
         [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17],
     ]
 )
-DISSONANT = (1, 2, 6)  # classes of intervals: seconds, sevenths and the tritone
+DISSONANT = np.isin(np.arange(12), (1, 2, 6, 10, 11))  # seconds, sevenths and the tritone
 
 
 class Key(NamedTuple):
@@ -88,9 +88,8 @@ def dissonance(notes: Sequence[Note]) -> float:
     for i in range(len(begin)):
         j = slice(i + 1, int(np.searchsorted(begin, end[i])))  # begin while i sounds
         together = np.minimum(end[j], end[i]) - begin[j]
-        apart = np.abs(pitch[j] - pitch[i]) % 12
         total += together.sum()
-        harsh += together[np.isin(np.minimum(apart, 12 - apart), DISSONANT)].sum()
+        harsh += together[DISSONANT[np.abs(pitch[j] - pitch[i]) % 12]].sum()
     return float(harsh / total) if total else 0.0
 
 
