@@ -28,8 +28,9 @@ CORPUS, SPLIT, CACHE, TRAINING = (
 )
 RESUME = "test_resume.py::test_what_is_not_in_the_weights_goes_on_too"
 LIMITS, COMPOSE = f"{M}/composing/limits.py", f"{M}/composing/compose.py"
-COPIES, COMPARE, STATISTICS = (
-    f"{M}/evaluation/{n}.py" for n in ("copies", "compare", "statistics")
+COPIES, COMPARE, STATISTICS, FORM, HARMONY, RHYTHM = (
+    f"{M}/evaluation/{n}.py"
+    for n in ("copies", "compare", "statistics", "form", "harmony", "rhythm")
 )
 
 MUSIC_BUGS = [
@@ -135,4 +136,19 @@ MUSIC_BUGS = [
     MusicBug(STATISTICS, "    change = np.flatnonzero(np.diff(pitches))\n",
         "    change = np.flatnonzero(np.diff(pitches[1:]))\n", "a run that begins a note late",
         "test_statistics.py"),
+    MusicBug(FORM, "place - first.setdefault(run.tobytes(), place) >= size",
+        "place - first.setdefault(run.tobytes(), place) >= 1", "a pattern that overlaps itself",
+        "test_form.py"),
+    MusicBug(FORM, "(step, pitch - lowest)", "(step, pitch % 12)",
+        "a bar in another key not recognised", "test_form.py"),
+    MusicBug(FORM, "& (inner >= 2 * waits.mean())", "", "a phrase after every long note",
+        "test_form.py"),
+    MusicBug(HARMONY, "np.roll(profiles, tonic, axis=1)", "np.roll(profiles, -tonic, axis=1)",
+        "keys the wrong way around", "test_harmony.py"),
+    MusicBug(HARMONY, "np.minimum(end[j], end[i])", "end[j]",
+        "notes that sound together after one has ended", "test_harmony.py"),
+    MusicBug(RHYTHM, "np.maximum.accumulate(end)[:-1]", "end[:-1]",
+        "silence while an earlier note is held", "test_rhythm.py"),
+    MusicBug(COMPARE, "start = part[0].onset // bar * bar", "start = part[0].onset",
+        "an excerpt moved within its bar", "test_compare.py"),
 ]  # fmt: skip

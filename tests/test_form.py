@@ -78,6 +78,8 @@ def test_phrases():
     assert len(form.phrase_ends(even)) == 0
     assert form.phrase_length(even) == 9 and form.phrase_endings(even) == 0
     assert form.phrase_length(line([60])) == 0
+    dactyl = [Note(2 * i + at, 0.5, 60) for i in range(6) for at in (0, 1, 1.5)]
+    assert len(form.phrase_ends(dactyl)) == 0  # long, but not twice the mean
 
 
 def test_how_a_piece_ends():
