@@ -42,6 +42,8 @@ def test_patterns_that_come_back():
     assert form.patterns_again(again) == pytest.approx(2 / 11)  # of 11 runs of six intervals
     rising = line(range(40, 56))  # 15 equal intervals: seven of them, then seven again
     assert form.longest_pattern(rising) == 8
+    woven = line(accumulate([1, 2, 1, 2, 1, -1, -2, 3], initial=60))  # 1, 2, 1 overlaps itself
+    assert form.longest_pattern(woven) == 3
     assert form.longest_pattern(line([60])) == form.longest_pattern(line([60, 61])) == 1
     assert form.patterns_again(line(THEME[:6])) == 0
 
