@@ -1,6 +1,7 @@
 """Ranks train together to the bits of one process, on any number of them; a failure ends all."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+import hosts
 import numpy as np
 import pytest
 import together
@@ -15,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinylstm as tl
+from tinylstm import music
 from tinylstm.alone import ranks_of, sum_of
 from tinylstm.ranks import Ranks
 
@@ -182,3 +185,35 @@ def test_more_ranks_than_shards():
     pytest.importorskip("mpi4py")
     _, errors = on_threads(3, lambda c: together.run(None, c, shards=2))
     assert all("3 ranks for 2 shards: start fewer, or raise shards" in str(e) for e in errors)
+
+
+@pytest.fixture(scope="module")
+def two_hosts(tmp_path_factory):
+    try:
+        with hosts.two_hosts(tmp_path_factory.mktemp("hosts")) as command:
+            yield lambda *arguments: json.loads(subprocess.check_output(
+                command(*arguments), text=True, timeout=120, stderr=subprocess.DEVNULL
+            ))  # fmt: skip
+    except OSError as error:
+        pytest.skip(f"no network namespaces: {error}")
+
+
+@needs_mpi
+def test_two_hosts_end_in_the_bits_of_one_process_after_fifty_steps(two_hosts, tmp_path):
+    caches = [os.environ["TINYLSTM_CACHE"]] * 2  # compiled kernels are in it
+    found = two_hosts(1, caches, str(SCRIPT), "fifty")
+    assert found == json.loads(json.dumps(together.fifty()))
+
+
+@needs_mpi
+def test_two_hosts_parse_each_file_once_for_two_caches(two_hosts, tmp_path):
+    (tmp_path / "songs").mkdir()
+    for i in range(7):
+        notes = [music.Note(n, 1, 50 + (n * i) % 20) for n in range(20)]
+        music.write_midi(tmp_path / "songs" / f"{i}.mid", notes)
+    caches = [str(tmp_path / end) for end in "ab"]
+    ranks = two_hosts(1, caches, str(SCRIPT), "corpus", str(tmp_path / "songs"))
+    parsed, digests, places, kept = zip(*ranks, strict=True)
+    assert sorted(name for names in parsed for name in names) == [f"{i}.mid" for i in range(7)]
+    assert all(parsed) and len(set(digests)) == 1
+    assert [*places] == caches and all("corpora" in names for names in kept)
