@@ -150,12 +150,14 @@ def kills(times: int, seed: int) -> None:
     for nth in range(times):
         path, n = folder / f"{nth}.npz", rng.choice([2, 3, 4])
         run = subprocess.Popen(command(n, path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        time.sleep(whole * rng.uniform(0.2, 1.0))
+        while nth % 2 and not path.exists() and run.poll() is None:  # every other one has begun
+            time.sleep(0.005)
+        time.sleep(whole * (rng.uniform(0.0, 0.2) if nth % 2 else rng.uniform(0.2, 0.9)))
         ranks = ranks_below(run.pid)
         if ranks:
             os.kill(rng.choice(ranks), signal.SIGKILL)
         start = time.perf_counter()
-        run.communicate(timeout=60)
+        run.communicate(timeout=300)
         slowest = max(slowest, time.perf_counter() - start)
         ended += run.returncode != 0
         begun += path.exists()
