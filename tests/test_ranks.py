@@ -169,11 +169,11 @@ def test_a_killed_run_goes_on_with_another_number_of_ranks(tmp_path):
 @needs_mpi
 @pytest.mark.parametrize(
     ("trouble", "message"),
-    [("error", "broken on purpose"), ("data", "rank 0 is not like rank 1: tokens is")],
+    [("error", "broken on purpose"), ("data", r"rank [01] is not like rank [01]: tokens is")],
 )
 def test_a_rank_that_fails_ends_all_with_its_reason(trouble, message, tmp_path):
     done = mpiexec(2, tmp_path / "model.npz", trouble, check=False)
-    assert done.returncode != 0 and message in done.stderr
+    assert done.returncode != 0 and re.search(message, done.stderr)
 
 
 def test_what_is_no_communicator():
