@@ -64,15 +64,13 @@ class Threads:
         array, (counts, places) = sent
         parts = [array[a : a + n].copy() for a, n in zip(places, counts, strict=True)]
         everyones = self.allgather(parts)
-        got = np.concatenate([parts[self.rank] for parts in everyones])
-        assert [len(parts[self.rank]) for parts in everyones] == list(received[1])
-        received[0][: len(got)] = got
-
-    def Allgatherv(self, in_place, received):
-        total, counts = received
-        ends = np.cumsum(counts)
-        own = total[ends[self.rank] - counts[self.rank] : ends[self.rank]]
-        total[...] = np.concatenate(self.allgather(own.copy()))
+        buffer, counts = received
+        counts, places = (
+            counts if isinstance(counts, tuple) else (counts, np.cumsum(counts) - counts)
+        )
+        for parts, count, place in zip(everyones, counts, places, strict=True):
+            assert len(parts[self.rank]) == count
+            buffer[place : place + count] = parts[self.rank]
 
 
 def on_threads(size, work):
