@@ -18,6 +18,7 @@ from tinylstm.music import (
     compose_notes,
     compose_takes,
 )
+from tinylstm.music.composing.control import PLAIN
 from tinylstm.music.evaluation.statistics import longest_cycle
 
 PRIMER = Piece(
@@ -137,7 +138,7 @@ def test_windows_are_read_anew_for_each_token():
 
 def test_the_primer_and_the_first_logits_decide_the_first_token():
     """Stateful, one step a token, is what one pass over the whole sequence would say."""
-    take = compose_takes(EVENTS_NET, [7], 30, Sampling(0))[0]
+    take = compose_takes(EVENTS_NET, [7], 30, Sampling(0), control=PLAIN)[0]
     logits, _, _ = EVENTS_NET.model.forward(take.ids[:-1, None])
     state = EVENTS.grammar.step(EVENTS.grammar.start, EVENTS.bos)
     for t, token in enumerate(take.ids[1:-1]):

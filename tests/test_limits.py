@@ -5,7 +5,8 @@ import pytest
 
 from tinylstm.generate import Count
 from tinylstm.music import ArticleTokenizer, EventTokenizer, Length
-from tinylstm.music.composing.limits import GrammarRules, rules_for
+from tinylstm.music.composing.limits import GrammarRules
+from tinylstm.music.composing.shape import rules_for
 
 
 @pytest.mark.parametrize("wrong", ["", "none", "-3 notes", "4 pages", "0", "1.2.3 bars", "bars"])

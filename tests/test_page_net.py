@@ -11,7 +11,8 @@ import tinylstm as tl
 from tinylstm.generate import LONGEST_CYCLE, Cycles
 from tinylstm.layers import GRU, BatchNormalization, OneHot, SimpleRNN, TiedDense
 from tinylstm.music import ArticleTokenizer, EventTokenizer, Note, Piece, Sampling, compose_takes
-from tinylstm.music.composing.limits import Length, rules_for
+from tinylstm.music.composing.limits import Length
+from tinylstm.music.composing.shape import rules_for
 from tinylstm.music.evaluation.statistics import STATISTICS, longest_cycle
 from tinylstm.music.notes import DRUMS
 from tinylstm.page.data import note_places
@@ -109,7 +110,7 @@ def test_a_seed_gives_pythons_piece(length, sampling):
             parsed = Length.parse(length)
             amount = min(parsed.amount, 1e6)
             found = node("compose", data=net_data(checkpoint, "float32"), primer=first, seed=seed,
-                         settings=sampling_data(sampling), tempo=take.tempo,
+                         settings=sampling_data(sampling, take.control), tempo=take.tempo,
                          metre=list(take.time_signature),
                          length={"amount": amount, "unit": parsed.unit})  # fmt: skip
             assert found == take.ids.tolist()

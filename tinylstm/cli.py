@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +18,7 @@ import click
 
 from tinylstm import PRESETS, __version__
 from tinylstm.command import ALPHABET, FILE, INSTRUMENTS, JSON, PASSED_ON, PRESET, SEED, Commands
+from tinylstm.composing_options import CONTROL, control_of, warnings_of
 from tinylstm.interchange.commands import export_command, import_command
 from tinylstm.judge import judge_command
 
@@ -135,7 +137,10 @@ def train(
 @click.option(
     "--min-p", default=0.0, help="Minimum probability, as a fraction of the most likely token's."
 )
-@click.option("--max-repeat", default=0, help="Most tokens that a cycle may fill; 0: no limit.")
+@click.option(
+    "--max-repeat", default=48, show_default=True, help="Most tokens that a cycle may fill; 0: any."
+)
+@CONTROL
 @click.option("--primer", type=FILE, help="A music file to continue.")
 @click.option("--bars", type=click.IntRange(1), help="Read only the first bars of the primer.")
 @click.option("--drop-primer", is_flag=True, help="Write only the new notes, not the primer.")
@@ -174,7 +179,7 @@ def compose(
     json_path: Path | None,
     net: Literal["float16", "float32"],
     no_net: bool,
-    **sampling: Any,
+    **others: Any,
 ) -> None:
     """Compose pieces with the network in CHECKPOINT, the model.npz that training wrote.
 
@@ -195,6 +200,7 @@ def compose(
         raise click.UsageError('--bars shortens --primer; for the new piece use --length "8 bars"')
     out = out or tuple(checkpoint.with_name(f"song-{seed}{kind}") for kind in (".mid", ".html"))
     wanted = music.Length.parse(length)
+    control, sampling = control_of(others)
     music.Sampling(1.0 if temperature is None else temperature, **sampling)  # raises
     loaded = tl.load_checkpoint(checkpoint)
     tokenizer_of(loaded)
@@ -204,7 +210,10 @@ def compose(
     for path in out:  # what cannot be written is said before the piece is composed
         (check_writable if is_page(path) else check_export)(path)
     start, seeds = read_music(primer) if primer else None, range(seed, seed + takes)
-    made = music.compose_takes(loaded, seeds, wanted, how, start, bars, not drop_primer, True)
+    asked = wanted, how, start, bars, not drop_primer, True, control
+    made = music.compose_takes(loaded, seeds, *asked)
+    for warning in warnings_of(made, wanted):
+        click.echo(f"warning: {warning}", err=True)
     judge, judgements = judge_takes(loaded, midi, made) if midi else (None, [])
     written: list[Path] = []
     for path in out:
@@ -227,6 +236,7 @@ def compose(
     summary = {
         "takes": [{"seed": t.seed, "notes": len(t.notes), "tempo": t.tempo} for t in made],
         "sampling": vars(how),
+        "control": asdict(control),
         "files": [str(path) for path in written],
         "judgements": [judgement._asdict() for judgement in judgements],
     }

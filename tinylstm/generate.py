@@ -124,6 +124,9 @@ class Rules(Protocol):
     def allowed(self) -> ndarray | None:
         """Which tokens may come next, (B, V) of bool; None for all."""
 
+    def weigh(self, logits: ndarray) -> ndarray:
+        """The network's logits (B, V), or what the rules make of them."""
+
     def accept(self, tokens: ndarray) -> ndarray:
         """Take the next tokens (B,), or replace those that would break a rule."""
 
@@ -141,6 +144,10 @@ class Count:
 
     def allowed(self) -> None:
         """All tokens."""
+
+    def weigh(self, logits: ndarray) -> ndarray:
+        """The network's logits (B, V)."""
+        return logits
 
     def accept(self, tokens: ndarray) -> ndarray:
         """Count the next tokens (B,)."""
@@ -231,7 +238,7 @@ def steps(
             else:
                 logits = after_windows(model, history[-window:])  # (B, V)
         uniform = np.array([rng.random() for rng in random])  # (B,)
-        logits = masked(logits, rules.allowed(), cycles, sampling.max_repeat)
+        logits = masked(rules.weigh(logits), rules.allowed(), cycles, sampling.max_repeat)
         tokens = rules.accept(sampling.choose(logits, uniform))  # (B,)
         cycles.add(tokens)
         x = tokens[None]  # (1, B)

@@ -25,7 +25,7 @@ class Preset:
     >>> from dataclasses import replace
     >>> longer = replace(PRESETS["quick"], name="longer", epochs=12)
     >>> longer.settings()
-    {'preset': 'longer', 'temperature': 0.85, 'window': None}
+    {'preset': 'longer', 'temperature': 0.8, 'window': None}
     """
 
     name: str
@@ -39,7 +39,7 @@ class Preset:
     tokenizer: str = "events"
     transpositions: range = range(-5, 7)  # semitones by which training moves a piece
     monitor: str = "val_loss"  # what "best" means
-    temperature: float = 0.85  # for composing; 0 is argmax
+    temperature: float = 0.8  # of pitches, for composing; 0 is argmax
     window: int | None = None  # tokens read again for each new note; None carries the state
     strict: bool = False  # read files exactly as the 2017 tutorial does
 

@@ -16,6 +16,7 @@ from ..presets import Preset
 from ..resume import check_numbers
 from ..training import History, fit
 from .composing import openings
+from .composing.known import known_passages
 from .corpus import Corpus
 from .notes import Instruments
 from .tokenizers import ArticleTokenizer, BarTokenizer, EventTokenizer, Tokenizer
@@ -90,6 +91,10 @@ def fit_preset(
         }  # fmt: skip
         if corpus.report.licence:
             settings["licence"] = corpus.report.licence
+        if tokenizer.grammar:
+            ends = zip(train.starts, train.ends, strict=True)
+            pieces = (tokenizer.decode(train.ids[a:b].tolist()) for a, b in ends)
+            settings["passages"] = known_passages(pieces, tokenizer.grammar.grid)
         data = preset.data(train, seed, tokenizer.transpositions(preset.transpositions))
         validation = None if held_out is None else preset.validation(held_out)
         ranks.first(lambda: go_on or set_aside(path))

@@ -7,6 +7,7 @@
 import { Random } from "./random.js";
 import { GrammarRules } from "./rules.js";
 import { choose, Cycles, masked, probabilities } from "./sampler.js";
+import { ShapedRules } from "./shape.js";
 
 /** @import { Grammar } from "./grammar" */
 /** @import { Net } from "./net" */
@@ -111,7 +112,7 @@ export class Composer {
   composeOne(part) {
     const { random, rules, cycles } = this.drawing ??= this.begin(part);
     const settings = /** @type {Settings} */ (part.settings);
-    const logits = this.inKey(this.logits, settings.key);
+    const logits = rules.weigh(this.inKey(this.logits, settings.key));
     const uniform = random.next();
     const open = masked(logits, rules.allowed(), cycles.forbidden(settings.maxRepeat));
     const token = rules.accept(choose(open, settings, uniform));
@@ -128,7 +129,8 @@ export class Composer {
   begin(part) {
     const { tempo, metre } = this.plan, length = part.length ?? FREE;
     const random = new Random(part.seed ?? 0);
-    const rules = new GrammarRules(this.grammar, length, tempo, metre);
+    const settings = /** @type {Settings} */ (part.settings);
+    const rules = new ShapedRules(this.grammar, length, tempo, metre, settings);
     const cycles = new Cycles(this.grammar.alphabet.limits.cycle);
     rules.begin(this.ids.slice(0, this.ids.length - part.ids.length));
     for (const token of part.ids) {

@@ -114,6 +114,7 @@ function think(base) {
   const amount = Math.min(Math.max(Math.ceil(phrase / 2) * 2, 2), 16) + 1;
   const answer = composed(Number($("seed").value) + duet.answers++, { amount, unit: "quarters" });
   if (answer.settings) answer.settings.key ??= key.pitches;
+  if (answer.settings) answer.settings.cadence = 0;  // a conversation goes on
   const parts = [...base.parts, given(ids), answer];
   const next = draftOf(parts, alphabet, base.label, { tempo: bpm, metre: [4, 4] });
   duet.piece = session.draft = next;

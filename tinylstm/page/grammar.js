@@ -48,6 +48,33 @@ export class Grammar {
     const { kinds: all, values } = this.alphabet;
     return Int32Array.from(all, (kind, v) => kinds.includes(kind) ? values[v] : other);
   }
+
+  /** The value of the first token of a time. @param {number} steps */
+  part(steps) {
+    const { bar, longest } = this.alphabet;
+    return steps < bar ? steps : Math.min(steps - steps % bar, longest);
+  }
+
+  /** The chord on the tonic of the key of some pitches: `Key.of` of control.py.
+   * @param {number[]} pitches @returns {number[]} pitch classes */
+  triad(pitches) {
+    const counts = /** @type {number[]} */ (Array(12).fill(0));
+    for (const pitch of pitches) counts[pitch % 12]++;
+    let best = { fit: -Infinity, triad: [0, 4, 7] };
+    if (new Set(counts).size === 1) return best.triad;
+    for (const mode of /** @type {const} */ (["major", "minor"])) {
+      const profile = this.alphabet.profiles[mode];
+      const mean = profile.reduce((a, b) => a + b, 0) / 12;
+      const spread = Math.sqrt(profile.reduce((sum, value) => sum + (value - mean) ** 2, 0));
+      for (let tonic = 0; tonic < 12; tonic++) {
+        const fit = counts.reduce((sum, count, pc) =>
+          sum + count * (profile[(pc - tonic + 12) % 12] - mean) / spread, 0);
+        const triad = [0, mode === "major" ? 4 : 3, 7].map((step) => (tonic + step) % 12);
+        if (fit > best.fit) best = { fit, triad };
+      }
+    }
+    return best.triad;
+  }
 }
 
 /** From tokens to notes, one token at a time. */

@@ -25,9 +25,9 @@ from ..layers import (
     TiedDense,
 )
 from ..model import Sequential
-from ..music.composing.compose import TEMPO
+from ..music.composing.compose import TEMPO, default_sampling
+from ..music.composing.control import MAJOR, MINOR, PLAIN, PROFILES, Control
 from ..music.composing.limits import DENSEST, FREE, TOKENS
-from ..music.evaluation.statistics import MAJOR, MINOR
 from ..music.notes import LONGEST, Note, Piece
 from ..music.tokenizers import EventTokenizer, tokenizer_from_config
 from ..music.tokenizers.events import BEATS, LONG
@@ -36,13 +36,6 @@ from ..music.tokenizers.grammar import FAMILIES, Kind
 Precision = Literal["float16", "float32"]
 PLAYABLE = Embedding, OneHot, ScaledInteger, LSTM, GRU, SimpleRNN, Dense, TiedDense, Dropout
 PITCHES = "C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"
-
-# How much each degree of a scale belongs to the key (C. Krumhansl and E. Kessler, 1982): for the
-# key of a phrase that is too short for a scale to tell.
-PROFILES = {
-    "major": [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88],
-    "minor": [6.33, 2.68, 3.52, 5.38, 2.6, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17],
-}
 
 
 def obstacle(checkpoint: Checkpoint | None) -> str:
@@ -84,7 +77,7 @@ def net_data(checkpoint: Checkpoint, precision: Precision = "float16") -> dict[s
         "weights": pack(checkpoint.model.params, precision),
         "alphabet": alphabet(tokenizer),
         "tables": pack({"next": tokenizer.grammar.table}),
-        "settings": sampling_data(Sampling(settings.get("temperature", 1.0)))
+        "settings": sampling_data(default_sampling(settings), Control())
         | {"key": None, "cuts": []},
         "tempo": settings.get("tempo", TEMPO),
         "scales": {"major": list(MAJOR), "minor": list(MINOR)},
@@ -107,14 +100,18 @@ def _layers(model: Sequential) -> list[dict[str, Any]]:
     ]
 
 
-def sampling_data(sampling: Sampling) -> dict[str, float]:
-    """A `Sampling` with JavaScript's names."""
+def sampling_data(sampling: Sampling, control: Control = PLAIN) -> dict[str, float]:
+    """A `Sampling` and a `Control` with JavaScript's names; the page has no `max_copied`."""
     return {
         "temperature": sampling.temperature,
         "topK": sampling.top_k,
         "topP": sampling.top_p,
         "minP": sampling.min_p,
         "maxRepeat": sampling.max_repeat,
+        "recall": control.recall,
+        "rhythm": control.rhythm_temperature or 0,
+        "silence": control.silence,
+        "cadence": int(control.cadence),
     }
 
 
@@ -145,6 +142,7 @@ def alphabet(tokenizer: EventTokenizer) -> dict[str, Any]:
             "longest": LONGEST,
             "cycle": LONGEST_CYCLE,
         },
+        "profiles": PROFILES,
     }
 
 

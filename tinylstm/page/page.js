@@ -28,6 +28,7 @@ function settings() {
   const value = (/** @type {string} */ id) => Number($(id).value), key = $("key").value;
   const [root, mode] = key.split(" ");
   return {
+    ...data.net.settings,  // recall and the like
     temperature: value("temperature"), topK: value("top-k"), topP: value("top-p"),
     minP: value("min-p"), maxRepeat: value("max-repeat"), cuts: apart.cuts,
     key: key && session.net ? keyNamed(Number(root), mode === "minor" ? "minor" : "major",

@@ -45,11 +45,11 @@ export function choose(logits, sampling, uniform) {
 }
 
 /** Logits with -Infinity for forbidden tokens. If only a repetition is allowed, it stays.
- * @param {Float32Array} logits @param {Uint8Array} allowed @param {Set<number>} repeats */
+ * @param {ArrayLike<number>} logits @param {Uint8Array} allowed @param {Set<number>} repeats */
 export function masked(logits, allowed, repeats) {
   const fresh = allowed.map((may, v) => may && !repeats.has(v) ? 1 : 0);
   const open = fresh.includes(1) ? fresh : allowed;
-  return logits.map((logit, v) => open[v] ? logit : -Infinity);
+  return Float64Array.from(logits, (logit, v) => open[v] ? logit : -Infinity);
 }
 
 /** The length of the cycle of 1, 2, ... tokens that a sequence ends in, up to `longest` tokens. */

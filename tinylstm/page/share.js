@@ -142,6 +142,10 @@ function checkedSettings(settings, layers) {
     topP: number(settings.topP, 1e-9, 1),
     minP: number(settings.minP, 0, 1),
     maxRepeat: number(settings.maxRepeat, 0, 1e6),
+    recall: number(settings.recall ?? 0, 0, 1),
+    rhythm: number(settings.rhythm ?? 0, 0, 100),
+    silence: number(settings.silence ?? 0, 0, 1e6),
+    cadence: number(settings.cadence ?? 0, 0, 1),
     key: settings.key && settings.key.map((/** @type {any} */ pc) => number(pc, 0, 11)),
     cuts: settings.cuts.map((/** @type {any} */ cut) => ({
       layer: layers[layers.findIndex((layer) => layer.name === cut.layer)].name,

@@ -20,6 +20,7 @@ export interface Alphabet {
   grid: number; bar: number; longest: number;
   loudness: { default: number; levels: number[] };
   limits: { free: number; tokens: number; densest: number; longest: number; cycle: number };
+  profiles: { major: number[]; minor: number[] };
 }
 export interface Instrument {
   layers: Layer[]; alphabet: Alphabet; settings: Settings; tempo: number; digest: string;
@@ -34,9 +35,11 @@ export type Keep = Float32Array | null;
 export interface Sampling {
   temperature: number; topK: number; topP: number; minP: number; maxRepeat: number;
 }
+/** `Control` of control.py; 0 is off. A link of an older page has none of them. */
+export interface Control { recall: number; rhythm: number; silence: number; cadence: number }
 /** A gate that is shut: of one unit, or of all (null); null for all four gates. */
 export interface Cut { layer: string; unit: number | null; gate: "i" | "f" | "g" | "o" | null }
-export interface Settings extends Sampling { key: number[] | null; cuts: Cut[] }
+export interface Settings extends Sampling, Control { key: number[] | null; cuts: Cut[] }
 export interface Length { amount: number; unit: "notes" | "bars" | "seconds" | "quarters" | "free" }
 /** Given tokens (seed null), or composed ones: `count` of them, or until the rules end it (null). */
 export interface Part {

@@ -1,6 +1,7 @@
-"""New pieces from a trained network. Read compose.py first, then limits.py."""
+"""New pieces from a network. Read compose.py first, then limits.py, shape.py and recall.py."""
 
 from .compose import Take, compose_notes, compose_takes, openings
+from .control import Control, Key
 from .limits import Length
 
-__all__ = ["Length", "Take", "compose_notes", "compose_takes", "openings"]
+__all__ = ["Control", "Key", "Length", "Take", "compose_notes", "compose_takes", "openings"]

@@ -18,9 +18,13 @@ from ...fits import finite_number
 from ...generate import Rules, Sampling, generate_columns
 from ..notes import Note, Piece
 from ..tokenizers import Tokenizer, tokenizer_from_config
-from .limits import Length, rules_for
+from .control import PLAIN, Control
+from .known import read_passages
+from .limits import Length
+from .shape import rules_for
 
 LONGEST_WINDOW = 10_000  # tokens
+MAX_REPEAT = 48  # tokens: people repeat no cycle of up to 8 tokens for much longer
 TEMPO = 120.0  # quarter notes per minute, if neither a primer nor the checkpoint has one
 
 
@@ -40,6 +44,7 @@ class Take:
     notes: list[Note]
     tempo: float  # quarter notes per minute
     time_signature: tuple[int, int]
+    control: Control = PLAIN
 
     def piece(self) -> Piece:
         """The take as a piece, for files and reports."""
@@ -60,6 +65,7 @@ def compose_takes(
     primer_bars: int | None = None,
     keep_primer: bool = True,
     progress: bool = False,
+    control: Control | None = None,
 ) -> list[Take]:
     """One piece for each seed, from a loaded checkpoint.
 
@@ -70,7 +76,8 @@ def compose_takes(
     tempo and metre are taken from it. Without one a piece begins from nothing, or, with the
     tutorial's tokenizer, from an opening drawn by the seed. primer_bars: read only so many bars of
     the primer. keep_primer: whether the notes begin with the primer's. progress: show on stderr,
-    if that is a terminal, how many tokens there are.
+    if that is a terminal, how many tokens there are. control: themes, rhythm, silence, key and end
+    of the pieces; PLAIN leaves all to the net and its grammar.
 
     Raises ValueError if the checkpoint has no tokenizer, or settings that cannot be, if the primer
     has no note that it knows, and for a length or a seed that cannot be.
@@ -88,14 +95,17 @@ def compose_takes(
     tokenizer = tokenizer_of(checkpoint)
     if negative := [seed for seed in seeds if seed < 0]:
         raise ValueError(f"seed is {negative[0]}: use 0 or more")
-    sampling = sampling or Sampling(settings.get("temperature", 1.0))
+    sampling, control = sampling or default_sampling(settings), control or Control()
     tempo = settings.get("tempo", TEMPO) if primer is None else primer.tempo
     metre = (4, 4) if primer is None else primer.time_signature
+    tempo, metre = control.tempo or tempo, control.metre or metre
     if primer is not None:
         start = _primer_ids(tokenizer, primer, primer_bars)
     else:
         start, keep_primer = _beginning(tokenizer, settings, seeds), False
-    rules = rules_for(tokenizer, Length.parse(length), tempo, metre)
+    passages = passages_of(settings) if control.max_copied else None
+    asked = Length.parse(length), tempo, metre, control, sampling.temperature, passages
+    rules = rules_for(tokenizer, *asked)
     model, window, takes = checkpoint.model, settings.get("window"), list[Take]()
     with tqdm(desc="composing", unit=" tokens", delay=1, disable=None if progress else True) as bar:
         found = generate_columns(model, start, Shown(rules, bar), seeds, sampling, window)
@@ -103,8 +113,26 @@ def compose_takes(
         first = start if start.ndim == 1 else start[:, b]  # (T,)
         ids, n = np.concatenate([first, new]), len(first)
         notes = tokenizer.decode(ids) if keep_primer else tokenizer.continuation(ids, n)
-        takes.append(Take(seed, sampling, ids, n, notes, tempo, metre))
+        takes.append(Take(seed, sampling, ids, n, notes, tempo, metre, control))
     return takes
+
+
+def default_sampling(settings: dict[str, Any]) -> Sampling:
+    """At the temperature of a checkpoint's preset, and without endless repetition.
+
+    >>> default_sampling({"temperature": 0.85})
+    Sampling(temperature=0.85, top_k=0, top_p=1.0, min_p=0.0, max_repeat=48)
+    """
+    return Sampling(settings.get("temperature", 1.0), max_repeat=MAX_REPEAT)
+
+
+def passages_of(settings: dict[str, Any]) -> ndarray:
+    """What `max_copied` needs of a checkpoint. Raises ValueError if it is not there."""
+    if not isinstance(text := settings.get("passages"), str):
+        raise ValueError(
+            "max_copied: the checkpoint knows no passages of its training pieces: train again"
+        )
+    return read_passages(text)
 
 
 class Shown:
@@ -167,7 +195,7 @@ def compose_notes(
     >>> len(compose_notes(checkpoint, "8 notes", temperature=0.9))
     8
     """
-    sampling = None if temperature is None else Sampling(temperature)
+    sampling = None if temperature is None else Sampling(temperature, max_repeat=MAX_REPEAT)
     (take,) = compose_takes(checkpoint, [seed], length, sampling, primer, keep_primer=False)
     return take.notes
 

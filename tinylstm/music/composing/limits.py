@@ -1,7 +1,6 @@
 """How long a piece becomes, and which tokens may come next on the way.
 
-A tokenizer with a grammar has beginnings, ends and time; without one, a piece ends after a number
-of tokens. Next: ../evaluation/statistics.py.
+For tokenizers with a grammar, which have beginnings, ends and time. Next: shape.py.
 """
 
 import re
@@ -10,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import ndarray
 
-from ...generate import Count, Rules
-from ..tokenizers import Tokenizer
 from ..tokenizers.grammar import Grammar, Kind
 
 MOST = 100_000  # notes of a piece, and twice its quarter notes
@@ -68,15 +65,6 @@ class Length:
         return self.amount * each
 
 
-def rules_for(tokenizer: Tokenizer, length: Length, tempo: float, metre: tuple[int, int]) -> Rules:
-    """The rules for a piece of some length. tempo: quarter notes per minute. metre: (4, 4)."""
-    if tokenizer.grammar is not None:
-        return GrammarRules(tokenizer.grammar, length, tempo, metre)
-    quarters = length.quarters(tempo, metre)
-    tokens = quarters / tokenizer.step if np.isfinite(quarters) else min(length.amount, FREE)
-    return Count(round(tokens))
-
-
 class GrammarRules:
     """The grammar of events, and a target: a token that would go beyond it ends the piece instead.
 
@@ -125,6 +113,10 @@ class GrammarRules:
         allowed &= (self.pitch < 0) | (self.pitch > self.above[:, None])
         allowed[self.done, self.eos] = True  # finished pieces repeat EOS
         return allowed
+
+    def weigh(self, logits: ndarray) -> ndarray:
+        """The network's logits (B, V)."""
+        return logits
 
     def accept(self, tokens: ndarray) -> ndarray:
         """Take the next tokens (B,), or EOS where they would go beyond the target."""

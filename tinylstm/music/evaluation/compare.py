@@ -215,8 +215,7 @@ def excerpts(
         if len(part) >= length * 3 // 4:
             start = part[0].onset // bar * bar
             moved = tuple(note._replace(onset=note.onset - start) for note in part)
-            piece = Piece(name, moved, time_signatures=((0.0, (round(bar * 8), 32)),))
-            found.append(Excerpt(name, tokenizer.encode(piece), moved, bar))
+            found.append(Excerpt(name, tokenizer.encode(Piece(name, moved)), moved, bar))
     return found
 
 

@@ -10,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ...generate import LONGEST_CYCLE
+from ..composing.control import MAJOR, MINOR
 from ..notes import DRUMS, Note
 
 GRID = 12  # steps per quarter note
-MAJOR = (0, 2, 4, 5, 7, 9, 11)
-MINOR = (0, 2, 3, 5, 7, 8, 10)
 
 
 def pitch_class_entropy(notes: Sequence[Note]) -> float:

@@ -81,7 +81,7 @@ class Grammar:
     """
 
     def __init__(self, tokens: Sequence[tuple[Kind, int]], grid: int, bar: int, longest: int):
-        self.tokens, self.grid = tokens, grid
+        self.tokens, self.grid, self.bar, self.longest = tokens, grid, bar, longest
         self.bos, self.eos = tokens.index((Kind.BOS, 0)), tokens.index((Kind.EOS, 0))
         kinds = {kind for kind, _ in tokens}
         families = max([1, *(value + 1 for kind, value in tokens if kind is Kind.FAMILY)])
@@ -135,6 +135,16 @@ class Grammar:
         """The value of each token of these kinds, (V,), and `other` for tokens of other kinds."""
         return np.array([value if kind in kinds else other for kind, value in self.tokens])
 
+    def part(self, steps: int) -> int:
+        """The value of the first token of a time: the times of one token are not all there are.
+
+        >>> from tinylstm.music.tokenizers.events import EventTokenizer
+        >>> grammar = EventTokenizer().grammar
+        >>> grammar.part(47), grammar.part(100), grammar.part(4)
+        (47, 96, 4)
+        """
+        return steps if steps < self.bar else min(steps // self.bar * self.bar, self.longest)
+
     def state_after(self, ids: Iterable[int], state: int | None = None) -> int:
         """The state at the end of a sequence, such as a primer.
 
@@ -159,10 +169,10 @@ class BarGrammar(Grammar):
     """
 
     def __init__(self, tokens: Sequence[tuple[Kind, int]], grid: int, bar: int):
-        self.tokens, self.grid = tokens, grid
+        self.tokens, self.grid, self.bar = tokens, grid, bar
         self.bos, self.eos = tokens.index((Kind.BOS, 0)), tokens.index((Kind.EOS, 0))
         velocity = any(kind is Kind.VELOCITY for kind, _ in tokens)
-        longest = max(value for kind, value in tokens if kind is Kind.DURATION)
+        longest = self.longest = max(value for kind, value in tokens if kind is Kind.DURATION)
         after = np.full((len(_After), len(tokens)), -1, np.int32)  # (phases, V)
         for place, (kind, value) in enumerate(tokens):
             for phase in _After:
