@@ -1,5 +1,6 @@
 """Arrays: batches, ragged sequences, masks, splitting, and what they refuse."""
 
+import hashlib
 import re
 
 import numpy as np
@@ -28,7 +29,7 @@ def test_batches_are_time_major_and_cut_after_the_longest_sequence():
     assert first.x[:, 1, 0].tolist() == [1, 0, 0] and first.mask.flags.c_contiguous
     assert second.x.shape == (4, 1, 2) and second.mask.all()
     assert first.targets.tolist() == [0, 1] and (first.tokens, second.tokens) == (2, 1)
-    assert first.reset.all() and first.x.dtype == np.float32
+    assert first.reset.tolist() == [True, True] and first.x.dtype == np.float32
 
 
 def test_three_ways_to_say_the_same():
@@ -100,7 +101,7 @@ def test_splitting_keeps_everything_in_place():
     train, held_out = Arrays(x, y, batch_size=4, seed=3, dtype=np.float64).split(0.4)
     assert train.lengths().tolist() == [3, 1, 4] and held_out.lengths().tolist() == [2, 5]
     assert held_out.y.tolist() == y[3:].tolist()  # ids are integers, their targets are not
-    assert train.y.dtype == np.float64 and train.shuffle and not held_out.shuffle
+    assert train.y.dtype == np.float64 and train.shuffle and held_out.shuffle is False
     assert (train.batch_size, train.seed) == (4, 3)
     one = Arrays([np.array([1, 2]), np.array([3])], np.zeros(2, int)).split(0.5)
     assert [part.mask is None for part in one] == [True, False]
@@ -119,6 +120,43 @@ def test_what_a_run_is_known_by():
         Arrays(padded("x", RAGGED, None, None, float)[0], np.array([0, 1, 2]), mask=mask[::-1]),
     ]
     assert all(data.describe() != base for data in changed)
+
+
+def test_a_run_is_known_by_the_same_words_and_hashes_as_ever():
+    """Checkpoints hold them: if one changed, no old run could go on."""
+    ids, y = np.array([[1, 2], [3, 0]]), np.array([0, 1])
+    for lengths, last in ((None, np.array([2, 2])), ([2, 1], np.array([[1, 1], [1, 0]]) > 0)):
+        data = Arrays(ids, y, lengths=lengths, seed=3)
+        parts = [f"{a.dtype} {a.shape}".encode() + a.tobytes() for a in (ids, y, last)]
+        wanted = hashlib.blake2b(b"".join(parts), digest_size=8).hexdigest()
+        assert data.describe() == {
+            "data": "Arrays", "arrays": wanted, "batch_size": 32, "shuffle": True, "data_seed": 3
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_get_the_dtype_that_is_asked_for(dtype):
+    """In x and in targets, in one array or a list, and in both parts of a split."""
+    ragged = [np.full((n, 1), 1 / 3) for n in (3, 1, 4)]
+    square = np.full((3, 2, 1), 1 / 3)
+    for x, y in (
+        *((ragged, ragged), (ragged, square[:, 0])),
+        *((square, square), (square, list(square)), (square, square[:, 0])),
+    ):
+        data = Arrays(x, y, dtype=dtype)
+        for part in (data, *data.split(0.5)):
+            for array in (part.x, part.y):
+                assert array.dtype == dtype and array.max() == dtype(1 / 3)
+
+
+def test_arrays_of_the_right_dtype_are_not_copied():
+    for x in (np.ones((2, 3, 1), np.float32), np.ones((2, 3), np.int64)):
+        assert np.shares_memory(Arrays(x, [0, 1]).x, x)
+
+
+def test_numbers_below_zero_are_targets_as_good_as_any():
+    assert only(Arrays(np.ones((2, 3, 1)), np.array([-1.0, 2.0]))).tokens == 2
+    assert only(Arrays(np.ones((2, 3, 1)), np.array([-1, 2]))).tokens == 1  # a class to ignore
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=7), st.integers(1, 4), st.booleans())
@@ -176,6 +214,7 @@ REFUSED = [
     (lambda: Arrays(X, [0, 1], lengths=[3]), "lengths are int64 (1,): want integers (2,)"),
     (lambda: Arrays(X, [0, 1], lengths=[1.0, 2]), "lengths are float64 (2,): want integers (2,)"),
     (lambda: Arrays(X, [0, 1], lengths=[3, 4]), "a sequence has length 4: want 1 to 3"),
+    (lambda: Arrays(X, [0, 1], lengths=[1, 4]), "a sequence has length 4: want 1 to 3"),
     (lambda: Arrays(X, [0, 1], lengths=[0, 3]), "a sequence has length 0: want 1 to 3"),
     (
         lambda: Arrays(X, [0, 1], mask=np.ones((3, 2), bool)),
@@ -195,6 +234,14 @@ REFUSED = [
     ),
     (lambda: Arrays(X, np.array([0.0, np.inf])), "y holds inf at (1,): clean the data"),
     (lambda: Arrays(X, ["a", "b"]), "y is <U1 (2,): give numbers, and at least one"),
+    (
+        lambda: Arrays(X, [np.ones(3), ["a"] * 3]),
+        "y[1] is <U1 (3,): give numbers, and at least one",
+    ),
+    (
+        lambda: Arrays([np.ones((n, n)) for n in range(1, 6)], range(5)),
+        "x has shapes [(1, 1), (2, 2), (3, 3), (4, 4)]: want (T, D) with one D, or (T,)",
+    ),
     (
         lambda: Arrays(X, [0, 1]).split(0.2),
         "validation_split is 0.2, of 2 sequences: one part is empty",

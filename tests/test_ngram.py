@@ -1,7 +1,6 @@
 """N-grams: compared with a slow version with dictionaries, and on data of known entropy."""
 
 from collections import Counter, defaultdict
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -65,6 +64,16 @@ def test_an_ngram_agrees_with_its_slow_twin(corpus, order, chunk):
     assert fast == pytest.approx(kneser_ney(tokens, tokens, V, order), rel=1e-9, abs=1e-9)
 
 
+def test_an_ngram_of_a_large_alphabet_agrees_too():
+    """Its keys fill 62 of 64 bits: no floating-point number may come between."""
+    ids = np.random.default_rng(0).integers(4_990, 5_000, 60)
+    tokens = tl.Tokens(ids, [0, 9])
+    for order in (2, 5):
+        assert ngram_nats(tokens, tokens, 5_000, order) == pytest.approx(
+            kneser_ney(tokens, tokens, 5_000, order), rel=1e-9
+        )
+
+
 def test_probabilities_of_all_continuations_add_up_to_one():
     rng = np.random.default_rng(0)
     train = tl.Tokens(rng.integers(0, 4, 60), [0, 20])
@@ -105,6 +114,10 @@ def test_what_cannot_be_counted_is_refused():
         ngram_nats(tokens, tokens, 2, order=0)
     with pytest.raises(ValueError, match="order 8 is too high for 300 classes"):
         ngram_nats(tokens, tokens, 300, order=8)
+    one = tl.Tokens(np.zeros(70, int), [0])
+    with pytest.raises(ValueError, match="order 64 is too high for 1 classes"):
+        ngram_nats(one, one, 1, order=64)
+    assert ngram_nats(one, one, 1, order=63) == 0
 
 
 @given(corpora())
@@ -119,23 +132,42 @@ def test_pair_counts(corpus):
     assert {tuple(k): got[tuple(k)] for k in np.argwhere(got)} == dict(wanted)
 
 
-def test_the_bigram_has_the_smoothing_that_the_held_out_tokens_like_best():
-    """By hand, for every k: the baseline may not be made weak."""
-    rng = np.random.default_rng(0)
-    ids = np.cumsum(rng.integers(1, 3, 400)) % 7
-    train, held_out = tl.Tokens(ids[:300], [0, 90]), tl.Tokens(ids[300:], [0])
-    pairs, counts = np.zeros((7, 7)), np.ones(7)
-    for a, b in [*pairwise(ids[:90]), *pairwise(ids[90:300])]:
+def test_pairs_are_counted_in_a_corpus_of_any_size():
+    counts = pair_counts(tl.Tokens(np.arange((1 << 20) + 9) % 2, [0]), 2)  # more than one chunk
+    assert counts.tolist() == [[0, (1 << 19) + 4], [(1 << 19) + 4, 0]]
+
+
+def by_hand(train, held_out, V):
+    """The nats of the unigram, and those of the bigram for each of its smoothings."""
+    pairs, counts = np.zeros((V, V)), np.ones(V)
+    for a, b in pieces_of(train, V, 2):
         pairs[a, b] += 1
         counts[b] += 1
-    p = counts / counts.sum()
-    best = min(
-        -np.mean(
-            [
-                np.log((pairs[a, b] + k * p[b]) / (pairs[a].sum() + k))
-                for a, b in pairwise(ids[300:])
-            ]
-        )
+    p, judged = counts / counts.sum(), list(pieces_of(held_out, V, 2))
+    unigram = -np.mean([np.log(p[b]) for _, b in judged])
+    return unigram, [
+        -np.mean([np.log((pairs[a, b] + k * p[b]) / (pairs[a].sum() + k)) for a, b in judged])
         for k in 2.0 ** np.arange(-3, 16)
-    )
-    assert tl.bigram_nats(train, held_out, 7) == pytest.approx(best) and best < 1
+    ]
+
+
+@given(corpora(), st.randoms(use_true_random=False))
+def test_the_bigram_has_the_smoothing_that_the_held_out_tokens_like_best(corpus, random):
+    """By hand, for every k: the baseline may not be made weak."""
+    (train, V), ids = corpus, corpus[0].ids.tolist()
+    random.shuffle(ids)
+    held_out = tl.Tokens(np.array(ids), [0])
+    unigram, bigrams = by_hand(train, held_out, V)
+    found = tl.baselines(train, held_out, V)
+    assert list(found) == ["unigram", "bigram", "5-gram"]
+    fivegram = kneser_ney(train, held_out, V, 5)
+    assert [*found.values()] == pytest.approx([unigram, min(bigrams), fivegram], abs=1e-12)
+    assert ngram_nats(train, held_out, V) == found["5-gram"]
+
+
+def test_the_smoothing_may_be_as_weak_and_as_strong_as_its_limits():
+    for ids, held, best in (([0, 1] * 99, [0, 1] * 9, 0), ([0, 1] * 9999, [0, 0, 1, 1] * 9, -1)):
+        train, held_out = tl.Tokens(np.array(ids), [0]), tl.Tokens(np.array(held), [0])
+        _, bigrams = by_hand(train, held_out, 2)
+        assert tl.bigram_nats(train, held_out, 2) == pytest.approx(bigrams[best], rel=1e-12)
+        assert np.argmin(bigrams) == best % 19

@@ -111,7 +111,7 @@ def ngram_nats(
     for wanted in grams(validation, words, order, len(validation), chunk):
         p = np.full(len(wanted), 1 / classes)  # (n,)
         for n, level in enumerate(levels, start=1):
-            p = level.probability(wanted % np.uint64(words**n) if n < order else wanted, p)
+            p = level.probability(wanted % np.uint64(words**n), p)
         total -= float(np.log(p).sum())
         judged += len(p)
     return total / judged
