@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 collect_ignore = ["guided.py", "keras_peer.py"]  # programs: they import atheris, and Keras
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -22,6 +22,10 @@ settings.register_profile("dev", max_examples=25, deadline=None, suppress_health
 settings.register_profile(
     "ci", max_examples=60, deadline=None, derandomize=True, suppress_health_check=SLOW
 )
+settings.register_profile(  # of mutation_score.py: whether a test fails, not on what
+    "mutants", max_examples=25, deadline=None, derandomize=True, suppress_health_check=SLOW,
+    phases=[Phase.explicit, Phase.generate], database=None,
+)  # fmt: skip
 settings.register_profile("deep", max_examples=10_000, deadline=None, suppress_health_check=SLOW)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 

@@ -20,7 +20,8 @@ from tinylstm.music import (
     read_midi,
     write_midi,
 )
-from tinylstm.music.tokenizers.article_symbols import spell
+from tinylstm.music.tokenizers.article import _on_grid, chords
+from tinylstm.music.tokenizers.article_symbols import parse, spell
 
 SONGS = Path(__file__).parent.parent / "midi_songs"
 
@@ -146,11 +147,12 @@ def test_configuration_round_trip(tmp_path):
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({}, "want 'article'"),
-        ({"name": "article", "strict": False}, "lacks instruments and vocabulary"),
+        ({}, "^tokenizer is None: want 'article'$"),
+        ({"name": "events"}, "^tokenizer is 'events': want 'article'$"),
+        ({"name": "article", "strict": False}, "configuration lacks instruments and vocabulary$"),
         (
             {"name": "article", "strict": False, "instruments": "all", "vocabulary": "C4"},
-            "not a list",
+            "^the tokenizer's vocabulary is not a list",
         ),
         *(
             (
@@ -165,7 +167,7 @@ def test_configuration_round_trip(tmp_path):
         ),
         (
             {"name": "article", "strict": False, "instruments": "all", "vocabulary": ["D4", "C4"]},
-            "not sorted",
+            "^the vocabulary is not sorted",
         ),
         (
             {"name": "article", "strict": False, "instruments": "all", "vocabulary": ["C4", "C4"]},
@@ -183,9 +185,9 @@ def test_a_wrong_configuration_is_explained(config, reason):
 
 
 def test_untrained_and_empty_are_explained():
-    with pytest.raises(ValueError, match="call train"):
+    with pytest.raises(ValueError, match="^the tokenizer has no vocabulary yet: call train"):
         ArticleTokenizer().encode(SCALE)
-    with pytest.raises(ValueError, match="no tokens"):
+    with pytest.raises(ValueError, match="^no tokens to train"):
         ArticleTokenizer().train([Piece("empty", ())])
     with pytest.raises(ValueError, match="has no path"):
         ArticleTokenizer(strict=True).encode(SCALE)
@@ -216,3 +218,91 @@ def test_the_piano_can_be_taken_out_of_a_band():
     assert names(ArticleTokenizer(instruments="piano"), band) == ["C4"]
     with pytest.raises(ValueError, match="want 'piano' or 'all'"):
         ArticleTokenizer(instruments="drums")
+
+
+@pytest.mark.parametrize(
+    ("onset", "wanted"),
+    [
+        *((0, 0), (0.125, 0), (0.125 + 1e-10, 0), (0.126, 1 / 4), (0.29, 1 / 4), (0.3, 1 / 3)),
+        *((0.375, 1 / 3), (0.41, 1 / 3), (0.42, 1 / 2), (0.59, 2 / 3), (0.7, 2 / 3), (0.72, 3 / 4)),
+        *((0.875, 3 / 4), (0.876, 1), (7.375, 7 + 1 / 3)),
+    ],
+)
+def test_the_grid_of_sixteenths_and_triplets(onset, wanted):
+    """The nearer of the two; halfway goes down, and to the sixteenth."""
+    assert _on_grid(onset) == wanted
+
+
+@given(in_a_bar)
+def test_chords_by_hand(written):
+    """Every note is in one chord, which takes what begins and ends with its first note."""
+    notes = sorted(written)
+    found = chords(notes)
+    assert sorted(note for chord in found for note in chord) == notes
+    left = list(range(len(notes)))
+    for chord in found:
+        first = notes[left[0]]
+        ticks = [  # whole numbers, of which 120 are a sixteenth
+            (round(480 * (n.onset - first.onset)),
+             round(480 * (n.onset + n.duration - first.onset - first.duration))) for n in notes
+        ]  # fmt: skip
+        taken = [i for i in left if ticks[i][0] < 120 and abs(ticks[i][1]) <= 120]
+        assert chord == [notes[i] for i in taken]
+        left = [i for i in left if i not in taken]
+
+
+def test_one_track_with_two_instruments_makes_no_chord_of_both():
+    both = piece_of(Note(0, 1, 60), Note(0, 1, 64, program=40), Note(0, 1, 67))
+    assert names(ArticleTokenizer(), both) == ["E4", "7.0"]
+
+
+def test_the_vocabulary_comes_from_symbols_as_from_pieces():
+    low = piece_of(Note(0, 1, 0), Note(1, 1, 127), Note(2, 1, 60), Note(2, 1, 64))
+    tokenizer = ArticleTokenizer()
+    wanted = ArticleTokenizer().train([low, SCALE], [0, -1, 1]).vocabulary
+    assert tokenizer.train(map(tokenizer.symbols, [low, SCALE]), [0, -1, 1]) is tokenizer
+    assert tokenizer.vocabulary == wanted
+    assert {"C-1", "C#-1", "F#9", "G9", "11.3", "0.4", "1.5"} < set(wanted)
+    table = tokenizer.transposition(-1)
+    assert table[wanted.index("C#-1")] == wanted.index("C-1") and table.dtype == np.int32
+    assert table[wanted.index("C-1")] == table[wanted.index("11.3")] == -1
+    assert tokenizer.encode(low).dtype == np.int32
+
+
+def test_the_words_of_the_warning():
+    tokenizer = ArticleTokenizer().train([piece_of(Note(0, 1, 60), Note(1, 1, 62))])
+    strange = piece_of(*(Note(i, 1, 72 + i) for i in range(6)), Note(9, 1, 62))
+    with pytest.warns(UnknownTokenWarning) as told:
+        tokenizer.encode(strange)
+    assert told[0].filename == __file__
+    assert str(told[0].message) == (
+        "piece: 6 unknown tokens replaced (C5 by C4, C#5 by D4, D5 by D4, E-5 by D4, E5 by D4, ...)"
+    )
+    with pytest.warns(UnknownTokenWarning, match=r"piece: 5 .*, E5 by D4\)$"):
+        tokenizer.encode(piece_of(*strange.notes[:5]))
+    assert tokenizer.substitutes(tokenizer.symbols(SCALE))["E-4"] == "D4"
+
+
+def test_a_piece_is_continued_from_its_last_hundred_tokens():
+    tokenizer = ArticleTokenizer().train([SCALE])
+    song = piece_of(*(Note(i, 1, 60 + i % 12) for i in range(130)))
+    np.testing.assert_array_equal(tokenizer.primer(song), tokenizer.encode(song)[30:])
+    assert tokenizer.beginning().tolist() == [] and tokenizer.beginning().dtype.kind == "i"
+    found = tokenizer.continuation(tokenizer.encode(song), 128)
+    assert [note[:3] for note in found] == [(0, 0.5, 68), (0.5, 0.5, 69)]
+    assert tokenizer.rounding(song).shape == (0,)
+
+
+def test_how_many_notes_are_kept():
+    band = piece_of(Note(0, 1, 60), Note(0, 1, 72), Note(1, 1, 40, program=32))
+    for instruments, count in (("all", 3), ("piano", 2)):
+        tokenizer = ArticleTokenizer(instruments=instruments)
+        assert tokenizer.notes_kept(band, tokenizer.symbols(band)) == count
+        assert tokenizer.symbol_key == f"article {instruments}"
+    strict = ArticleTokenizer(True)
+    assert strict.notes_kept(band, np.array([parse("0.4.7"), parse("C4")])) == 4
+    assert strict.symbol_key == "article strict"
+    assert repr(strict) == "ArticleTokenizer(strict=True, 0 classes)"
+    assert ArticleTokenizer().to_config() == {
+        "name": "article", "strict": False, "instruments": "all", "vocabulary": []
+    }  # fmt: skip

@@ -255,6 +255,20 @@ def test_transposed_ids_are_the_transposed_piece(written, semitones, tokenizer):
     np.testing.assert_array_equal(tokenizer.transposition(-semitones)[transposed], ids)
 
 
+@given(st.integers(-130, 130), tokenizers)
+def test_a_table_moves_every_pitch_and_nothing_else(semitones, tokenizer):
+    wanted = []
+    for name in tokenizer.vocabulary:
+        if name.startswith("Pitch_"):
+            name = f"Pitch_{int(name.removeprefix('Pitch_')) + semitones}"
+        wanted.append(tokenizer.vocabulary.index(name) if name in tokenizer.vocabulary else -1)
+    table = tokenizer.transposition(semitones)
+    assert table.tolist() == wanted and table.dtype == np.int32
+    tables = tokenizer.transpositions([-1, 0, semitones])
+    each = [0, -1, *([semitones] if semitones else [])]
+    np.testing.assert_array_equal(tables, [tokenizer.transposition(s) for s in each])
+
+
 def test_what_leaves_the_pitches_of_midi_is_marked_and_drums_stay():
     low = PLAIN.encode(piece_of([Note(0, 1, 3), Note(0, 1, 60)]))
     assert (PLAIN.transposition(-4)[low] == -1).tolist() == [False, True, *[False] * 4]
@@ -294,11 +308,19 @@ def test_the_examples_of_the_docs():
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({"name": "words"}, "want one of article, bars, events"),
+        ({"name": "words"}, "^tokenizer is 'words': want one of article, bars, events$"),
+        ({"name": ["events"]}, r"^tokenizer is \['events'\]: want one of"),
         ({"name": "events", "grid": 12}, "lacks velocities and instruments"),
         ({"name": "events", "grid": 0, "velocities": 0, "instruments": "all"}, "grid is 0"),
         ({"name": "events", "grid": "x", "velocities": 0, "instruments": "all"}, "whole numbers"),
         ({"name": "events", "grid": 4, "velocities": 200, "instruments": "all"}, "velocities"),
+        ({"name": "events", "grid": 97, "velocities": 0, "instruments": "all"}, "grid is 97"),
+        (
+            {"name": "events", "grid": 4, "velocities": 128, "instruments": "all"},
+            "velocities is 128",
+        ),
+        ({"name": "events", "grid": 4, "velocities": -1, "instruments": "all"}, "velocities is -1"),
+        ({"name": "events", "grid": 4, "velocities": 1.5, "instruments": "all"}, "whole numbers"),
         ({"name": "events", "grid": 4, "velocities": 2, "instruments": []}, "instruments"),
     ],
 )
@@ -312,3 +334,71 @@ def test_a_new_piece_begins_with_the_piano():
     piano = BAND.encode(piece_of([Note(0, 1, 64)]))
     heard = BAND.decode(np.concatenate([guitar, piano]))
     assert [note.program for note in heard] == [24, 0]
+
+
+@given(notes(), tokenizers, st.data())
+def test_a_piece_is_continued_from_its_notes_on(written, tokenizer, data):
+    """Of the second part alone, and as if it began now."""
+    piece = piece_of(written)
+    ids = tokenizer.encode(piece)
+    if not len(ids):
+        assert tokenizer.continuation(ids, 0) == []
+        return
+    np.testing.assert_array_equal(tokenizer.primer(piece), ids[:-1])
+    np.testing.assert_array_equal(tokenizer.beginning(), ids[:1])
+    whole, primed = tokenizer.decode(ids), data.draw(st.integers(0, len(ids)))
+    known = len(tokenizer.decode(ids[:primed]))
+    later = whole[known:]
+    begin = min((note.onset for note in later), default=0)
+    found = tokenizer.continuation(ids, primed)
+    assert found == [note._replace(onset=note.onset - begin) for note in later]
+    assert not later or min(note.onset for note in found) == 0
+
+
+@given(notes(), tokenizers)
+def test_notes_on_the_grid_by_hand(written, tokenizer):
+    """Each in the words of the docstring: nearest step, one step at least, first of its family."""
+    wanted = []
+    for note in written:
+        if tokenizer.instruments == "piano" and note.program >= 8:
+            continue
+        n = tokenizer.velocities
+        level = next(i for i in range(n or 1) if not n or (note.velocity - 1) * n < 127 * (i + 1))
+        like = [v for v in range(1, 128) if n and (v - 1) * n // 127 == level]
+        wanted.append(
+            Note(
+                int(note.onset * tokenizer.grid + 0.5) / tokenizer.grid,
+                max(1, int(note.duration * tokenizer.grid + 0.5)) / tokenizer.grid,
+                note.pitch,
+                like[(len(like) - 1) // 2] if n else 80,
+                DRUMS if note.program == DRUMS else note.program - note.program % 8,
+            )
+        )
+    wanted.sort(key=lambda n: (n.onset, n.program, n.pitch, n.duration, n.velocity))
+    assert tokenizer.on_grid(written) == wanted
+
+
+def test_the_values_of_kinds():
+    values = BAND.grammar.values(Kind.PITCH, Kind.DRUM, other=-1)
+    for name, value in zip(BAND.vocabulary, values.tolist(), strict=True):
+        kind, _, number = name.partition("_")
+        assert value == (int(number) if kind in ("Pitch", "Drum") else -1)
+    assert BAND.grammar.values(Kind.BOS).tolist() == [0] * len(BAND)
+
+
+def test_what_is_stored_and_what_it_is_called(tmp_path):
+    """Files and caches depend on the letter."""
+    path = tmp_path / "tokenizer.json"
+    tokenizer = EventTokenizer(4, 8, "all")
+    tokenizer.save(path)
+    text = '{\n "name": "events",\n "grid": 4,\n "velocities": 8,\n "instruments": "all"\n}'
+    assert path.read_text() == text
+    assert EventTokenizer.load(path).to_config() == tokenizer.to_config()
+    assert tokenizer.symbol_key == "events grid=4 velocities=8 all"
+    assert repr(tokenizer) == (
+        f"EventTokenizer(grid=4, velocities=8, instruments='all'; {len(tokenizer)} classes)"
+    )
+    assert EventTokenizer().to_config() == {
+        "name": "events", "grid": 12, "velocities": 0, "instruments": "piano"
+    }  # fmt: skip
+    assert tokenizer.encode(piece_of([Note(0, 1, 60)])).dtype == np.int32
