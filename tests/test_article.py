@@ -185,9 +185,9 @@ def test_a_wrong_configuration_is_explained(config, reason):
 
 
 def test_untrained_and_empty_are_explained():
-    with pytest.raises(ValueError, match="^the tokenizer has no vocabulary yet: call train"):
+    with pytest.raises(ValueError, match=r"^the tokenizer has no vocabulary yet: call train"):
         ArticleTokenizer().encode(SCALE)
-    with pytest.raises(ValueError, match="^no tokens to train"):
+    with pytest.raises(ValueError, match=r"^no tokens to train"):
         ArticleTokenizer().train([Piece("empty", ())])
     with pytest.raises(ValueError, match="has no path"):
         ArticleTokenizer(strict=True).encode(SCALE)
@@ -238,16 +238,16 @@ def test_chords_by_hand(written):
     """Every note is in one chord, which takes what begins and ends with its first note."""
     notes = sorted(written)
     found = chords(notes)
-    assert sorted(note for chord in found for note in chord) == notes
+    assert sorted(sum(map(tuple, found), ())) == notes
     left = list(range(len(notes)))
-    for chord in found:
+    for group in found:
         first = notes[left[0]]
         ticks = [  # whole numbers, of which 120 are a sixteenth
             (round(480 * (n.onset - first.onset)),
              round(480 * (n.onset + n.duration - first.onset - first.duration))) for n in notes
         ]  # fmt: skip
         taken = [i for i in left if ticks[i][0] < 120 and abs(ticks[i][1]) <= 120]
-        assert chord == [notes[i] for i in taken]
+        assert group == [notes[i] for i in taken]
         left = [i for i in left if i not in taken]
 
 
