@@ -19,6 +19,7 @@ import pytest
 import resumed
 
 import tinylstm as tl
+from tinylstm.resume import MOST_SHARDS, Progress, check_numbers
 from tinylstm.training import Callback
 
 KILLS = int(os.environ.get("KILLS", "3"))
@@ -287,3 +288,142 @@ def test_a_checkpoint_of_version_0_1_loads_and_goes_on():
     np.testing.assert_allclose(its_losses, losses, rtol=1e-5)
     for name, array in whole.items():  # other processors round differently
         np.testing.assert_allclose(resumed[name], array, rtol=1e-4, atol=1e-6)
+
+
+class See(Callback):
+    """Keeps a run's fingerprint."""
+
+    def on_train_begin(self, run):
+        self.seen = run.fingerprint
+
+
+def test_a_run_is_known_by_the_same_words_as_ever():
+    """Checkpoints hold them: if one changed, no old run could go on."""
+    x, y, see = np.ones((5, 3, 2)), np.array([0, 1, 0, 1, 1]), See()
+    model = tl.Sequential([tl.LSTM(3), tl.Dense(2)], 2)
+    plain = {
+        "input_size": 2, "dtype": "float32", "dense_1": "Dense(units=2, activation=None)",
+        "lstm_1":
+        "LSTM(units=3, return_sequences=False, forget_bias=1.0, recurrent_dropout=0.0)",
+        "optimizer": "SGD {'momentum': 0.5, 'ema_momentum': None}",
+        "loss": "MeanSquaredError {}", "penalty": None, "epochs": 2, "steps_per_epoch": 3,
+        "clip": 5.0, "seed": 0, "shards": 2,
+    }  # fmt: skip
+    data = tl.Arrays(x, np.ones((5, 2)), 2)
+    options = {"optimizer": tl.SGD(0.1, 0.5), "loss": tl.MeanSquaredError(), "shards": 2}
+    tl.fit(model, data, 2, callbacks=[see], **options)
+    assert see.seen == plain | data.describe()
+
+    class Own:
+        """A source of batches that does not describe itself."""
+
+        def __len__(self):
+            return 3
+
+        def epoch(self, epoch):
+            return tl.Arrays(x, y, 2).epoch(epoch)
+
+    options |= {"loss": tl.CategoricalCrossentropy(label_smoothing=0.1), "penalty": tl.L2(0.25)}
+    more = {"metrics": ["accuracy", "perplexity"], "accumulate": 2, "clip": 1.5, "seed": 9}
+    tl.fit(model, Own(), 1, callbacks=[see], **options, **more)
+    assert see.seen == plain | more | {
+        "loss": f"CategoricalCrossentropy {vars(options['loss'])}", "penalty": "L2 {'rate': 0.25}",
+        "epochs": 1, "steps_per_epoch": 2,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ((0, 5, 0), "epochs is 0: use at least 1"),
+        ((1, 0, 0), "clip is 0: use a positive number, or infinity for no clipping"),
+        ((1, np.nan, 0), "clip is nan: use a positive number, or infinity for no clipping"),
+        ((1, 5, -1), "seed is -1: use 0 or more"),
+    ],
+)
+def test_numbers_with_which_no_run_can_begin(numbers, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        check_numbers(*numbers)
+    check_numbers(1, 1e-9, 0)
+    check_numbers(1, np.inf, 1)
+
+
+SUMS = {"loss": 1.0, "tokens": 2.0, "norm": 3.0, "seconds": 4.0, "first": 5.0}
+COUNTERS = {"epoch": 2, "batch": 3, "step": 3, "optimizer_steps": 3, "sums": SUMS}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({}, {"learning_rate": 0}, {"step": 9, "optimizer_steps": 10}),
+        {"batch": 0, "sums": {"first": 1}, "step": 2},
+        {"epoch": 0, "batch": 0, "step": 0, "sums": {}},
+        *({"fingerprint": {"shards": 1}}, {"fingerprint": {"shards": MOST_SHARDS}}),
+    ],
+)
+def test_counters_that_a_run_can_have(change):
+    kept = Progress(**(COUNTERS | change))
+    kept.check(kept.epoch)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        *(
+            ({name: value}, f"{name} is {value!r}: want a whole number")
+            for name in ("epoch", "batch", "step", "optimizer_steps")
+            for value in (-1, 1.5, True)
+        ),
+        ({"sums": {}}, "sums lacks first and loss and norm and seconds and tokens"),
+        ({"sums": {}, "batch": 0}, "sums lacks first"),
+        ({"sums": [1]}, r"sums is \[1\]: want numbers"),
+        ({"sums": SUMS | {"norm": "x"}}, "sums is {.*}: want numbers"),
+        ({"sums": SUMS | {"norm": np.inf}}, "sums is {.*}: want numbers"),
+        ({"learning_rate": -0.5}, "learning_rate is -0.5: want a number from 0"),
+        ({"learning_rate": np.nan}, "learning_rate is nan: want a number from 0"),
+        ({"finished": 0}, "finished is no truth value, or the recipe no table"),
+        ({"fingerprint": []}, "finished is no truth value, or the recipe no table"),
+        ({"epoch": 3}, "3 epochs are done, but the history has 2"),
+        ({"step": 2}, "step is 2, which does not agree with the other counters"),
+        ({"optimizer_steps": 2}, "step is 3, which does not agree with the other counters"),
+        *(
+            ({"fingerprint": {"shards": n}}, f"shards is {n!r}: want 1 to 4096")
+            for n in (0, 4097, 2.0)
+        ),
+    ],
+)
+def test_counters_that_no_run_can_have(change, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Progress(**(COUNTERS | change)).check(2)
+
+
+def test_the_names_of_what_is_kept():
+    """Those in files of every version: see test_a_checkpoint_of_version_0_1_loads_and_goes_on."""
+    zero, one = np.zeros(1), np.ones(1)
+    kept = Progress({"seed": 3}, weights={"a.b": zero}, slots={"m": {"a.b": one}}, epoch=1)
+    kept.states = [(), (zero, one)]
+    assert kept.arrays() == {
+        "run/weights/a.b": zero, "run/slots/m/a.b": one, "run/states/1/0": zero,
+        "run/states/1/1": one,
+    }  # fmt: skip
+    plain = {
+        "recipe": {"seed": 3}, "epoch": 1, "batch": 0, "step": 0, "sums": {},
+        "optimizer_steps": 0, "learning_rate": 0.0, "finished": False,
+    }  # fmt: skip
+    assert kept.description() == plain | {"layers": 2}
+    kept.states = None
+    assert kept.description() == plain | {"layers": None}
+
+
+def test_everything_that_differs_is_listed(tmp_path):
+    path = tmp_path / "model.npz"
+    with pytest.raises(KeyboardInterrupt):
+        resumed.train(path, [At(press_ctrl_c, step=3)])
+    message = "^the checkpoint is of another run, which cannot go on: "
+    with pytest.raises(ValueError, match=f"{message}epochs was 8, now 9; clip was 5.0, now 1.0$"):
+        resumed.train(path, epochs=9, clip=1.0)
+    with pytest.raises(ValueError, match=f"{message}.* accumulate was None, now 2$"):
+        resumed.train(path, accumulate=2)
+    tl.save_checkpoint(path, resumed.network())
+    with pytest.raises(ValueError, match=r"^the checkpoint holds a network, but no run that could"):
+        resumed.train(path)

@@ -1,5 +1,7 @@
 """The loop: it learns, it is the same every time, it carries state, and it says when it breaks."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import resumed
@@ -7,7 +9,7 @@ import resumed
 import tinylstm as tl
 from tinylstm.data import Batch
 from tinylstm.penalties import L2
-from tinylstm.training import carried
+from tinylstm.training import Run, carried, diagnosis, sources, train_epoch
 
 
 def pattern(n=120):
@@ -379,3 +381,116 @@ def test_a_softmax_before_a_loss_that_has_one_is_refused_before_training():
         with pytest.raises(ValueError, match="model ends in softmax: remove it there, or use"):
             tl.fit(model, (RAGGED, CLASSES), 1)
         tl.fit(model, (RAGGED, CLASSES), 1, loss=tl.CategoricalCrossentropy(from_logits=False))
+
+
+# ------------------------------------------------------------------------- the parts, one by one
+
+
+def run_of(model, **options):
+    return Run(model, tl.SGD(0.25), 3, 4, **options)
+
+
+def test_an_epoch_becomes_an_entry_of_the_history():
+    accuracy = tl.metrics.metrics_from(["accuracy"])
+    run = run_of(classifier(), accumulate=2, metrics=accuracy, batch=3, states=[()])
+    run.history = [{"loss": 9.0}]
+    run.sums = {"loss": 6.0, "tokens": 3, "norm": 8.0, "seconds": 2.0, "first": 5.0}
+    run.sums |= {"accuracy": 1.0, "accuracy of": 4}
+    run.end_epoch({"loss": 7.0, "accuracy": 0.5})
+    assert run.history[1:] == [
+        {"epoch": 2, "loss": 2.0, "accuracy": 0.25, "norm": 4.0, "seconds": 2.0,
+         "tokens_per_second": 1.5, "val_loss": 7.0, "val_accuracy": 0.5}
+    ]  # fmt: skip
+    assert (run.batch, run.states, run.sums) == (0, None, {"first": 5.0})
+    run.sums |= {"loss": 0.0, "tokens": 0, "norm": 3.0, "seconds": 1.0}
+    run.end_epoch({})
+    assert run.history[2] == {
+        "epoch": 3, "loss": 0.0, "norm": 3.0, "seconds": 1.0, "tokens_per_second": 0.0
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("monitor", "epochs"), [("loss", 2), ("val_loss", 0), ("val_accuracy", 3), ("accuracy", 1)]
+)
+def test_how_long_ago_the_best_epoch_was(monitor, epochs):
+    run = run_of(classifier(), metrics=tl.metrics.metrics_from(["accuracy"]))
+    losses, held, right = [3, 1, 2, 1], [4, 3, 2, 1], [0.9, 0.1, 0.9, 0.2]
+    run.history = [
+        {"loss": a, "val_loss": b, "val_accuracy": c}
+        for a, b, c in zip(losses, held, right, strict=True)
+    ]
+    if monitor == "accuracy":  # which is not there: the loss, and more is better
+        run.history = [{"loss": n} for n in (1, 2, 3, 2)]
+    assert run.since_best(monitor) == epochs
+
+
+def test_what_went_wrong_is_a_table():
+    model = tl.Sequential([tl.Dense(2)], 2)
+    model.params["dense_1.W"][...] = [[3, 0], [0, 4]]
+    zero = {path: np.zeros_like(p) for path, p in model.params.items()}
+    bad = {"dense_1.W": np.full((2, 2), 3.0), "dense_1.b": np.array([np.nan, 0])}
+    head = "at step 7 the loss is nan. Lower the learning rate (now 0.25) or `clip`."
+    assert diagnosis(run_of(model, step=6), [zero, bad], "the loss is nan").splitlines() == [
+        head,
+        "  dense_1.W  norm          5   gradient          6",
+        "  dense_1.b  norm          0   gradient        nan   <- not finite",
+    ]
+    assert diagnosis(run_of(model, step=6), [], "the loss is nan").splitlines() == [
+        head,
+        "  dense_1.W  norm          5   gradient          0",
+        "  dense_1.b  norm          0   gradient          0",
+    ]
+
+
+def test_arrays_become_sources_of_batches():
+    model, x, y = classifier(), np.ones((6, 3, 2)), np.array([0, 1, 0, 1, 1, 0])
+    train, held_out = sources(model, (x, y), (x[:4], y[:4]), 2, 0.0, 7)
+    assert (train.batch_size, train.seed, train.shuffle, len(train.x)) == (2, 7, True, 6)
+    assert (held_out.batch_size, held_out.shuffle, len(held_out.x)) == (2, False, 4)
+    assert train.x.dtype == held_out.x.dtype == np.float64
+    assert sources(model, train, held_out, 5, 0.0, 1) == (train, held_out)
+    assert sources(model, train, None, 5, 0.0, 1) == (train, None)
+    parts = sources(model, train, None, 5, 0.5, 1)
+    assert [len(part.x) for part in parts] == [3, 3]
+
+
+def test_an_epoch_goes_on_after_the_batches_that_are_done():
+    """With the seconds and norms of those; a step is whole when a callback sees it."""
+    data = tl.Streams(pattern(), 4, 10, shuffle=False)
+    ends = []
+    for batch, seconds in ((0, 0.0), (2, 100.0)):
+        run, model = run_of(small(), batch=batch), small()
+        run.model = model
+        if batch:
+            run.sums = {"seconds": seconds, "norm": 7.0, "loss": 1.0, "tokens": 2}
+        with tl.parallel.Shards(model, run.loss, 1) as shards:
+            losses = []
+            for loss in train_epoch(run, shards, data):
+                assert run.whole and run.step == len(losses) + 1
+                losses.append(loss)
+        assert run.batch == batch + len(losses) == len(data) and run.step == len(losses)
+        assert seconds < run.sums["seconds"] < seconds + 99
+        assert run.sums["norm"] > (7.0 if batch else 0.0)
+        ends.append(run.sums)
+    assert ends[0]["first"] == pytest.approx(np.log(4), abs=0.2)
+    run = run_of(small())
+    with tl.parallel.Shards(run.model, run.loss, 1) as shards:
+        next(iter(train_epoch(run, shards, data)))
+        run.model.params["dense_1.b"][...] = np.nan
+        with pytest.raises(tl.DivergedError, match=r"^at step 2 "):
+            next(iter(train_epoch(run, shards, data)))
+    assert not run.whole and run.step == run.batch == 1
+
+
+def test_the_averages_are_in_the_model_for_as_long_as_they_are_asked_for():
+    run = run_of(small())
+    own = {path: p.copy() for path, p in run.model.params.items()}
+    run.optimizer.slots["average"] = {path: p + 1 for path, p in own.items()}
+    assert set(run.optimizer.averages) == set(own)
+    with suppress(KeyError), run.averaged():
+        for path, p in run.model.params.items():
+            np.testing.assert_array_equal(p, own[path] + 1)
+            np.testing.assert_array_equal(run.weights[path], own[path] + 1)
+        raise KeyError
+    for path, p in run.model.params.items():
+        np.testing.assert_array_equal(p, own[path])
