@@ -4,6 +4,7 @@
     python benchmarks/ranks.py --ranks 4 --turns 30
     python benchmarks/ranks.py --predict       the model of docs/scaling.md, for 2 to 256 ranks
     python benchmarks/ranks.py --kills 30      kill a random rank, go on with another number of them
+    python benchmarks/ranks.py --hosts 1000    two hosts (network namespaces), 1000 Mbit/s, as root
 
 Exchange: our sum along the tree, in turns with mpi4py's plain Allreduce of the same bytes, for the
 gradients of the presets. Message: latency and bandwidth of Alltoallv, for the model of costs in
@@ -20,15 +21,20 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any
 
 import numpy as np
 
 import tinylstm as tl
-from tinylstm.ranks import Ranks, ranks_of
+from tinylstm.alone import ranks_of
+from tinylstm.files import cache_folder
+from tinylstm.ranks import Ranks
 
+TESTS = Path(__file__).resolve().parents[1] / "tests"
 VOCABULARY = 300  # of the default training run, about
 
 
@@ -79,9 +85,9 @@ def exchange(communicator, turns: int) -> dict[str, float]:
     return found
 
 
-def steps(communicator, threads: int, turns: int) -> float:
+def steps(communicator, threads: int, turns: int, B: int = 32) -> float:
     """A training step of the default preset."""
-    model, batch = preset_model("default"), batch_of()
+    model, batch = preset_model("default"), batch_of(B)
     optimizer, ranks = tl.PRESETS["default"].optimizer(), ranks_of(communicator)
     from tinylstm.parallel import Shards
 
@@ -101,7 +107,7 @@ LATENCY = {1: 0.05, 10: 0.02, 100: 0.005}  # ms of a message, usual for networks
 ADD = 0.25e-6  # ms to add one number
 
 
-def predicted(name: str, ranks: int, gigabits: int, batch: int = 32) -> float:
+def predicted(name: str, ranks: int, gigabits: float, batch: int = 32) -> float:
     """Milliseconds of a step on so many ranks of one thread, each on a machine of its own."""
     params = sum(p.size for p in preset_model(name).params.values())
     work = params / sum(p.size for p in preset_model("default").params.values())
@@ -109,7 +115,9 @@ def predicted(name: str, ranks: int, gigabits: int, batch: int = 32) -> float:
     compute = work * (FIXED + PER_ROW * rows)
     bytes_sent = 2 * 4 * params * (ranks - 1) / ranks  # Alltoallv, then Allgatherv
     messages = 2 * (ranks - 1) + 3 * np.log2(ranks)
-    wire = bytes_sent * 8 / (gigabits * 1e6) + messages * LATENCY[gigabits]
+    wire = (
+        bytes_sent * 8 / (gigabits * 1e6) + messages * LATENCY[1 if gigabits < 1 else int(gigabits)]
+    )
     return compute + (wire + ADD * params if ranks > 1 else 0)
 
 
@@ -126,10 +134,10 @@ def predict() -> None:
                 print(f"{name:>8} {gigabits:>3} Gbit/s {row}")
 
 
-def kills(times: int) -> None:
+def kills(times: int, seed: int) -> None:
     """Kill a random rank at a random moment; go on with another number; compare the ends."""
-    script = Path(__file__).parents[1] / "tests" / "together.py"
-    rng, folder = random.Random(0), Path(tempfile.mkdtemp())
+    script = TESTS / "together.py"
+    rng, folder = random.Random(seed), Path(mkdtemp())
 
     def command(n: int, path: Path) -> list[str]:
         return [mpiexec(), "-n", str(n), sys.executable, str(script), str(path)]
@@ -138,21 +146,24 @@ def kills(times: int) -> None:
     whole = time.perf_counter()
     subprocess.run(command(2, folder / "again.npz"), capture_output=True)
     whole = time.perf_counter() - whole
-    slowest, same, begun = 0.0, 0, 0
+    slowest, same, begun, ended = 0.0, 0, 0, 0
     for nth in range(times):
         path, n = folder / f"{nth}.npz", rng.choice([2, 3, 4])
         run = subprocess.Popen(command(n, path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        time.sleep(whole * rng.uniform(0.2, 1.0))
+        while nth % 2 and not path.exists() and run.poll() is None:  # every other one has begun
+            time.sleep(0.005)
+        time.sleep(whole * (rng.uniform(0.0, 0.2) if nth % 2 else rng.uniform(0.2, 0.9)))
         ranks = ranks_below(run.pid)
         if ranks:
             os.kill(rng.choice(ranks), signal.SIGKILL)
         start = time.perf_counter()
-        run.communicate(timeout=60)
+        run.communicate(timeout=300)
         slowest = max(slowest, time.perf_counter() - start)
+        ended += run.returncode != 0
         begun += path.exists()
         other = rng.choice([m for m in (1, 2, 3, 4) if m != n])
         same += subprocess.run(command(other, path), capture_output=True).stdout == expected
-    print(f"{times} kills, {begun} after the first checkpoint: the job ended within "
+    print(f"{times} kills ({ended} before the end, {begun} after a checkpoint): ended within "
           f"{slowest:.1f} s, {same} of {times} runs went on to the same end")  # fmt: skip
     shutil.rmtree(folder)
 
@@ -166,15 +177,78 @@ def ranks_below(pid: int) -> list[int]:
             children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
             for child in map(int, children):
                 waiting.append(child)
-                if b"together.py" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"/")[-1]:
+                command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+                if command[0] == sys.executable.encode():
                     found.append(child)
         except OSError:
             continue
-    return [p for p in found if p != pid]
+    return found
 
 
 def mpiexec() -> str:
     return shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or "mpiexec"
+
+
+def alone(*program: str) -> list[str]:
+    """The command that runs Python with these arguments in one process."""
+    return [sys.executable, *program]
+
+
+def inside(what: str, launch: Callable[..., list[str]], *arguments: object) -> Any:
+    """What this script measures in the processes of a command that `launch` makes."""
+    command = launch(__file__, "--inside", what, *map(str, arguments))
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout)
+
+
+def one_machine(ranks: int, turns: int) -> None:
+    """Exchange and step on this machine, and the constants of the model of costs."""
+
+    def several(*program: str) -> list[str]:
+        return [mpiexec(), "-n", str(ranks), *alone(*program)]
+
+    show(inside("exchange", several, "--turns", turns))
+    pairs = [
+        [inside("step", launch, "--turns", turns) for launch in (several, alone)] for _ in range(5)
+    ]
+    ours, one = (statistics.median(times) for times in zip(*pairs, strict=True))
+    print(f"step: {ranks} ranks of one thread {ours:.1f} ms, one of two {one:.1f} ms, "
+          f"speed {one / ours:.2f}")  # fmt: skip
+    batches = 4, 8, 16, 32
+    times = [inside("step", alone, "--threads", 1, "--batch", batch) for batch in batches]
+    per_row, fixed = np.polyfit(batches, times, 1)
+    print(f"one thread, batches of {batches}: {', '.join(f'{t:.1f}' for t in times)} ms; "
+          f"FIXED {fixed:.1f}, PER_ROW {per_row:.2f}")  # fmt: skip
+
+
+def two_hosts(megabits: int, turns: int) -> None:
+    """Exchange and step of one rank of one thread on each of two hosts, beside the model."""
+    sys.path.insert(0, str(TESTS))
+    import hosts
+
+    with TemporaryDirectory() as folder, hosts.two_hosts(Path(folder), megabits) as command:
+
+        def launch(*program: str) -> list[str]:
+            return command(1, [str(cache_folder())] * 2, *program)
+
+        show(inside("exchange", launch, "--turns", turns))
+        for batch in (32, 128):
+            step = inside("step", launch, "--turns", turns, "--batch", batch)
+            one = inside("step", alone, "--turns", turns, "--batch", batch, "--threads", 1)
+            model = [predicted("default", ranks, megabits / 1000, batch) for ranks in (1, 2)]
+            print(f"batch {batch}: one rank {one:.1f} ms (model {model[0]:.1f}), two hosts "
+                  f"{step:.1f} ms (model {model[1]:.1f})")  # fmt: skip
+
+
+def show(found: dict[str, float]) -> None:
+    """Times of the exchange, and their ratio to Allreduce's."""
+    for name, value in found.items():
+        print(f"{name:>20} {value:9.3f}")
+    for name in ("default", "best"):
+        ratio = found[f"{name} ours"] / found[f"{name} Allreduce"]
+        print(f"{name:>20} ours / Allreduce {ratio:.2f}")
 
 
 def main() -> None:
@@ -185,37 +259,25 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--predict", action="store_true")
     parser.add_argument("--kills", type=int, default=0)
-    parser.add_argument("--inside", choices=["exchange", "step"], help=argparse.SUPPRESS)
+    parser.add_argument("--hosts", type=int, default=0, metavar="MBIT")
+    parser.add_argument("--seed", type=int, default=0, help="of the kills")
+    for name in ("--inside", "--threads", "--batch"):
+        parser.add_argument(name, help=argparse.SUPPRESS)
     args = parser.parse_args()
     world = tl.world()
     if args.predict:
         predict()
     elif args.kills:
-        kills(args.kills)
+        kills(args.kills, args.seed)
+    elif args.hosts:
+        two_hosts(args.hosts, args.turns)
     elif args.inside == "exchange":
         print(json.dumps(exchange(world, args.turns)))
     elif args.inside == "step":
-        print(json.dumps(steps(world, 1 if world else 2, args.turns)))
+        threads = int(args.threads or (1 if world else 2))
+        print(json.dumps(steps(world, threads, args.turns, int(args.batch or 32))))
     else:
-        launch = [mpiexec(), "-n", str(args.ranks)]
-
-        def inside(what: str, before: list[str]) -> object:
-            command = [*before, sys.executable, __file__, "--turns", str(args.turns)]
-            done = subprocess.run([*command, "--inside", what], capture_output=True, text=True)
-            if done.returncode:
-                sys.exit(done.stderr)
-            return json.loads(done.stdout)
-
-        found = inside("exchange", launch)
-        for name, value in found.items():
-            print(f"{name:>20} {value:9.3f}")
-        for name in ("default", "best"):
-            ratio = found[f"{name} ours"] / found[f"{name} Allreduce"]
-            print(f"{name:>20} ours / Allreduce {ratio:.2f}")
-        pairs = [(inside("step", launch), inside("step", [])) for _ in range(3)]
-        several, one = (statistics.median(times) for times in zip(*pairs, strict=True))
-        print(f"step: {args.ranks} ranks of one thread {several:.1f} ms, one of two {one:.1f} ms, "
-              f"speed {one / several:.2f}")  # fmt: skip
+        one_machine(args.ranks, args.turns)
 
 
 if __name__ == "__main__":

@@ -160,7 +160,9 @@ def agree(formula, names):
     return others and all(np.allclose(first, other, rtol=1e-12, atol=1e-12) for other in others)
 
 
-@pytest.mark.parametrize(("page", "formula", "meaning"), FORMULAS, ids=lambda x: str(x)[:40])
+@pytest.mark.parametrize(
+    ("page", "formula", "meaning"), FORMULAS, ids=lambda x: getattr(x, "__name__", str(x))[:40]
+)
 def test_a_formula_is_true(page, formula, meaning):
     assert formula in prose(ROOT / "docs" / f"{page}.md"), "it does not stand there any more"
     assert agree(formula, meaning())

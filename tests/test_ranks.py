@@ -1,6 +1,7 @@
 """Ranks train together to the bits of one process, on any number of them; a failure ends all."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+import hosts
 import numpy as np
 import pytest
 import together
@@ -15,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinylstm as tl
+from tinylstm import music
 from tinylstm.alone import ranks_of, sum_of
 from tinylstm.ranks import Ranks
 
@@ -61,15 +64,13 @@ class Threads:
         array, (counts, places) = sent
         parts = [array[a : a + n].copy() for a, n in zip(places, counts, strict=True)]
         everyones = self.allgather(parts)
-        got = np.concatenate([parts[self.rank] for parts in everyones])
-        assert [len(parts[self.rank]) for parts in everyones] == list(received[1])
-        received[0][: len(got)] = got
-
-    def Allgatherv(self, in_place, received):
-        total, counts = received
-        ends = np.cumsum(counts)
-        own = total[ends[self.rank] - counts[self.rank] : ends[self.rank]]
-        total[...] = np.concatenate(self.allgather(own.copy()))
+        buffer, counts = received
+        counts, places = (
+            counts if isinstance(counts, tuple) else (counts, np.cumsum(counts) - counts)
+        )
+        for parts, count, place in zip(everyones, counts, places, strict=True):
+            assert len(parts[self.rank]) == count
+            buffer[place : place + count] = parts[self.rank]
 
 
 def on_threads(size, work):
@@ -166,11 +167,11 @@ def test_a_killed_run_goes_on_with_another_number_of_ranks(tmp_path):
 @needs_mpi
 @pytest.mark.parametrize(
     ("trouble", "message"),
-    [("error", "broken on purpose"), ("data", "rank 0 is not like rank 1: tokens is")],
+    [("error", "broken on purpose"), ("data", r"rank [01] is not like rank [01]: tokens is")],
 )
 def test_a_rank_that_fails_ends_all_with_its_reason(trouble, message, tmp_path):
     done = mpiexec(2, tmp_path / "model.npz", trouble, check=False)
-    assert done.returncode != 0 and message in done.stderr
+    assert done.returncode != 0 and re.search(message, done.stderr)
 
 
 def test_what_is_no_communicator():
@@ -182,3 +183,35 @@ def test_more_ranks_than_shards():
     pytest.importorskip("mpi4py")
     _, errors = on_threads(3, lambda c: together.run(None, c, shards=2))
     assert all("3 ranks for 2 shards: start fewer, or raise shards" in str(e) for e in errors)
+
+
+@pytest.fixture(scope="module")
+def two_hosts(tmp_path_factory):
+    try:
+        with hosts.two_hosts(tmp_path_factory.mktemp("hosts")) as command:
+            yield lambda *arguments: json.loads(subprocess.check_output(
+                command(*arguments), text=True, timeout=120, stderr=subprocess.DEVNULL
+            ))  # fmt: skip
+    except OSError as error:
+        pytest.skip(f"no network namespaces: {error}")
+
+
+@needs_mpi
+def test_two_hosts_end_in_the_bits_of_one_process_after_fifty_steps(two_hosts, tmp_path):
+    caches = [os.environ["TINYLSTM_CACHE"]] * 2  # compiled kernels are in it
+    found = two_hosts(1, caches, str(SCRIPT), "fifty")
+    assert found == json.loads(json.dumps(together.fifty()))
+
+
+@needs_mpi
+def test_two_hosts_parse_each_file_once_for_two_caches(two_hosts, tmp_path):
+    (tmp_path / "songs").mkdir()
+    for i in range(7):
+        notes = [music.Note(n, 1, 50 + (n * i) % 20) for n in range(20)]
+        music.write_midi(tmp_path / "songs" / f"{i}.mid", notes)
+    caches = [str(tmp_path / end) for end in "ab"]
+    ranks = two_hosts(1, caches, str(SCRIPT), "corpus", str(tmp_path / "songs"))
+    parsed, digests, places, kept = zip(*ranks, strict=True)
+    assert sorted(name for names in parsed for name in names) == [f"{i}.mid" for i in range(7)]
+    assert all(parsed) and len(set(digests)) == 1
+    assert [*places] == caches and all("corpora" in names for names in kept)

@@ -1,9 +1,12 @@
 """A training run for several ranks, as a script: prints what every rank must agree on.
 
 mpiexec -n 3 python tests/together.py checkpoint.npz [what goes wrong]
+mpiexec -n 3 python tests/together.py fifty             fifty steps of two nets
+mpiexec -n 3 python tests/together.py corpus FOLDER     reads the music in a folder
 """
 
 import hashlib
+import importlib
 import json
 import os
 import signal
@@ -15,7 +18,9 @@ import numpy as np
 import tinylstm as tl
 
 
-def run(path, communicator=None, trouble="", every=0.0, seed=0, sizes=(10, 12), **options):
+def run(
+    path, communicator=None, trouble="", every=0.0, seed=0, sizes=(10, 12), epochs=2, **options
+):
     """Train a net with everything that depends on other sequences; its digest and history."""
     rng = np.random.default_rng(seed)
     tokens = tl.Tokens(rng.integers(0, 20, 1500), [0, 500, 1100])
@@ -30,7 +35,7 @@ def run(path, communicator=None, trouble="", every=0.0, seed=0, sizes=(10, 12), 
     history = tl.fit(
         model,
         streams,
-        2,
+        epochs,
         tl.Streams(tokens, 4, 20, shuffle=False),
         tl.Adam(0.01, ema_momentum=0.9),
         Troubled(trouble, rank),
@@ -41,9 +46,37 @@ def run(path, communicator=None, trouble="", every=0.0, seed=0, sizes=(10, 12), 
         communicator=communicator,
         **options,
     )
-    bits = b"".join(array.tobytes() for array in model.weights.values())
     kept = [{k: v for k, v in entry.items() if "second" not in k} for entry in history]
-    return hashlib.sha256(bits).hexdigest(), kept
+    return digest(model.weights.values()), kept
+
+
+def digest(arrays):
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+
+
+def fifty(communicator=None, **options):
+    """The weights of the default preset after 50 steps, and of the net above with averages."""
+    preset, ids = tl.PRESETS["default"], np.random.default_rng(0).integers(0, 300, 32 * 50 * 50 + 1)
+    model = tl.Sequential(preset.layers(300))
+    callbacks = [tl.LearningRateScheduler(preset.schedule)]
+    streams, options = preset.data(tl.Tokens(ids, [0]), 0, None), {"shards": 8, **options}
+    tl.fit(model, streams, 1, optimizer=preset.optimizer(), callbacks=callbacks,
+           communicator=communicator, **options)  # fmt: skip
+    return digest(model.weights.values()), run(None, communicator, epochs=5, **options)
+
+
+def corpus(communicator, folder):
+    """What each rank parsed, and what all read."""
+    module, parsed = importlib.import_module("tinylstm.music.corpus.corpus"), []
+
+    def parse_files(files, *others):
+        parsed.extend(file.name for file in files)
+        return parse(files, *others)
+
+    parse, module.parse_files = module.parse_files, parse_files
+    found = module.load_corpus(folder, validation=0, communicator=communicator)
+    cache = os.environ["TINYLSTM_CACHE"]
+    return communicator.allgather((parsed, digest([found.train.ids]), cache, os.listdir(cache)))
 
 
 class Troubled(tl.CategoricalCrossentropy):
@@ -67,4 +100,6 @@ class Troubled(tl.CategoricalCrossentropy):
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(sys.argv[1], tl.world(), *sys.argv[2:], shards=8)))
+    what, world = {"fifty": fifty, "corpus": corpus}.get(sys.argv[1]), tl.world()
+    done = what(world, *sys.argv[2:]) if what else run(sys.argv[1], world, *sys.argv[2:], shards=8)
+    print(json.dumps(done))
