@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinylstm.music import EventTokenizer, Note, load_corpus, write_midi
+from tinylstm.music import BarTokenizer, EventTokenizer, Note, load_corpus, write_midi
 from tinylstm.music.evaluation import classifier
 from tinylstm.music.evaluation.compare import Excerpt, Judge, excerpts, table
 
@@ -49,6 +49,8 @@ def test_excerpts_keep_their_place_in_the_bar():
     parts = excerpts(EventTokenizer(), "p", ids, 40, bar=3.0)
     assert [(part.name, len(part.notes), part.bar) for part in parts] == [("p", 40, 3.0)] * 2
     assert [part.notes[0].onset for part in parts] == [0.5, 1.5]  # 40.5 is 1.5 in its bar
+    (first, _) = excerpts(BarTokenizer(), "p", BarTokenizer().encode(tune), 40, bar=3.0)
+    assert BarTokenizer().vocabulary[first.ids[1]] == "Bar_36"
 
 
 def test_telling_composed_from_human_pieces(corpus, monkeypatch):

@@ -215,7 +215,8 @@ def excerpts(
         if len(part) >= length * 3 // 4:
             start = part[0].onset // bar * bar
             moved = tuple(note._replace(onset=note.onset - start) for note in part)
-            found.append(Excerpt(name, tokenizer.encode(Piece(name, moved)), moved, bar))
+            piece = Piece(name, moved, time_signatures=((0.0, (round(bar * 8), 32)),))
+            found.append(Excerpt(name, tokenizer.encode(piece), moved, bar))
     return found
 
 
