@@ -58,11 +58,15 @@ BUGS = [
         "strips of a short block at the places of a long one"),
     Bug(PRODUCTS, "to = s0 + m0 * K + k * m", "to = s0 + m0 * K + k * ROWS_A",
         "a narrow strip spread out"),
-    Bug(PRODUCTS, "start = p0 + n0 * K", "start = p0 + n0", "panels that overlap"),
-    Bug(PRODUCTS, "P[start + k * wide + j] = B[b0 + k * b_k + (n0 + j) * b_n]",
-        "P[start + k * wide + j] = B[b0 + k * b_k + j * b_n]", "a transpose's first panel for all"),
-    Bug(PRODUCTS, "for k in range(k0, min(k0 + 16, K)):", "for k in range(k0, K - K % 16):",
+    Bug(PRODUCTS, "N - n0), p0 + n0 * K", "N - n0), p0 + n0", "panels that overlap"),
+    Bug(PRODUCTS, "pack_across(B, b0 + n0 * b_n, b_n", "pack_across(B, b0, b_n",
+        "a transpose's first panel for all"),
+    Bug(PRODUCTS, "for i in range(k, min(k + W, k1)):", "for i in range(k, k):",
         "the odd end of a transpose left out"),
+    Bug(PRODUCTS, "turn(B, b0 + j * b_n + k, b_n", "turn(B, b0 + j * b_n, b_n",
+        "a transpose's first square for all"),
+    Bug(PRODUCTS, "to_panels(B, b0 + k * b_k + n0, n", "to_panels(B, b0 + k * b_k, n",
+        "the first columns in all panels"),
     Bug(TILES, "m, n = m + ROWS_B, n + 1", "m, n = m + ROWS_C, n + 1",
         "rows computed twice, the last ones never"),
     Bug(TILES, "    if M - m >= 1:\n", "    if M - m > 1:\n", "a last single row left out"),
@@ -222,6 +226,14 @@ def simulate():
     cells = (lstm_cell, lstm_cell_back, gru_cell, gru_cell_back, rnn_cell, rnn_cell_back)
     for function in (*cells, to_panels):
         setattr(recurrence, function.__name__, function)
+    products.to_panels = to_panels
+
+    def turn(B, b0, b_n, P, p0, wide):
+        for k in range(wide // tiles.VECTORS):
+            for j in range(wide // tiles.VECTORS):
+                P[p0 + k * wide + j] = B[b0 + j * b_n + k]
+
+    products.turn = turn
     recurrence.carray = products.carray = lambda array, n: array
     recurrence.view = lambda job, i, like: job[crew.ARRAYS + i]
     recurrence.product = lambda at, *args: products._product(*args)

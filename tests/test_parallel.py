@@ -267,3 +267,17 @@ def test_the_same_bits_for_padding_of_any_content():
     first, second = results(model, batch, 2), results(model, other, 2)
     assert first[0] == second[0]
     assert all(np.array_equal(first[2][path], g) for path, g in second[2].items())
+
+
+def test_few_rows_of_a_wide_net_are_one_shard_that_threads_share():
+    model = Sequential([Embedding(7, 5), LSTM(128, return_sequences=True), Dense(7)])
+    found = {}
+    for rows in (2, 3):
+        ids = np.random.default_rng(0).integers(7, size=(6, rows))
+        batch = Batch(ids, ids, np.ones(rows, bool), ids.size)
+        for threads in (1, 2, 3):
+            with Shards(model, CategoricalCrossentropy(), threads, shards=2) as shards:
+                assert len(shards.cuts(batch)) == (1 if rows == 2 else 2)
+                loss, _, grads = shards.gradients(batch, seed=[0])
+                found[rows, threads] = [loss, *(g.tobytes() for g in grads.values())]
+        assert found[rows, 1] == found[rows, 2] == found[rows, 3]

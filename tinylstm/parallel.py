@@ -23,6 +23,8 @@ from .model import NamedArrays, Sequential
 from .threads import each_uses, usable_cores
 
 SHARDS = 8  # of a batch, where several ranks share the work
+ROW_OF = 64  # units: a batch of fewer rows than its net has such widths is not cut (docs/speed.md)
+PANEL = 32  # columns that a thread cannot share, on any machine
 Found = tuple[float, list[State], Any]  # a shard's loss, states after the batch, metrics' sums
 
 
@@ -61,6 +63,8 @@ class Shards:
         if check := getattr(loss, "check_activation", None):
             check(getattr(model.layers[-1], "activation", None))
         self.model, self.loss, self.metrics = model, loss, metrics
+        widths = [len(W) for path, W in model.params.items() if path.endswith("Wh")]
+        self.units = max((H for H in widths if H % PANEL == 0), default=0)
         self.measured: dict[str, tuple[float, int]] = {}
         self.ranks = Alone() if ranks is None else ranks
         self.threads = threads or max(usable_cores() // self.ranks.local, 1)
@@ -203,10 +207,13 @@ class Shards:
         return [done[i % n][i // n] for i in range(len(items))]
 
     def cuts(self, batch: Batch) -> list[tuple[int, int]]:
-        """Where each shard begins and ends in the batch, as evenly as possible."""
+        """Where each shard begins and ends in the batch, as evenly as possible.
+
+        Few rows of a wide net are one shard, which its threads share by columns (kernels/crew.py).
+        """
         check_batch(batch, self.model.return_sequences)
         B = batch.x.shape[1]
-        n = min(self.shards, B)
+        n = 1 if self.units >= B * ROW_OF else min(self.shards, B)
         return [(B * i // n, B * (i + 1) // n) for i in range(n)]
 
 

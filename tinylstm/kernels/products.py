@@ -16,25 +16,68 @@ from numba.np.arrayobj import make_array
 from numba.np.numpy_support import from_dtype
 
 from .compiled import compiled
+from .gates import to_panels
 from .tiles import PANELS, ROWS_A, column, few_rows, share
+from .vectors import VECTORS, Array, lanes
 
 BLOCK_K = 1024  # times WIDE columns: 128 KB in float32 with AVX-512
 BLOCK_M = 192  # a multiple of every tile's rows; times BLOCK_K: 768 KB
 
 
-@njit(nogil=True, cache=True)
+@intrinsic
+def turn(typing, B, b0, b_n, P, p0, wide):  # type: ignore[no-untyped-def]
+    """P[p0 + k wide + j] = B[b0 + j b_n + k] for W numbers k and j: a square, in registers."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        source, target = (Array(context, builder, signature.args[i], args[i]) for i in (0, 3))
+        W = lanes(signature.args[0].dtype)
+
+        def at(start: Any, step: Any, k: int) -> Any:
+            return builder.add(start, builder.mul(step, ir.Constant(step.type, k)))
+
+        rows = [source.load(at(args[1], args[2], j), W) for j in range(W)]
+        for _ in range(W.bit_length() - 1):  # like two halves of a pack of cards, log2(W) times
+            halves = zip(rows[: W // 2], rows[W // 2 :], strict=True)
+            rows = [half for a, b in halves for half in a.shuffled(b)]
+        for k, row in enumerate(rows):
+            target.store(at(args[4], args[5], k), row)
+        return context.get_dummy_value()
+
+    return types.void(B, types.int64, types.int64, P, types.int64, types.int64), emit
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def pack_across(B, b0, b_n, k0, k1, n, wide, P, p0):  # type: ignore[no-untyped-def]
+    """Rows k0 to k1 of a panel of B', whose n columns are rows of B, b_n apart."""
+    W = wide // VECTORS
+    for k in range(k0, k1, W):
+        for j in range(0, n, W):
+            if k + W <= k1 and j + W <= n:
+                turn(B, b0 + j * b_n + k, b_n, P, p0 + k * wide + j, wide)
+            else:
+                for i in range(k, min(k + W, k1)):
+                    for c in range(j, min(j + W, n)):
+                        P[p0 + i * wide + c] = B[b0 + c * b_n + i]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def pack(B, b0, b_k, b_n, K, N, wide, P, p0):  # type: ignore[no-untyped-def]
-    """Packs B (K, N), with strides b_k and b_n, into panels P[p][k][wide], padded with zeros."""
-    for n0 in range(0, N, wide):
-        n = min(wide, N - n0)
-        start = p0 + n0 * K
-        for k0 in range(0, K, 16):
-            for j in range(n):
-                for k in range(k0, min(k0 + 16, K)):
-                    P[start + k * wide + j] = B[b0 + k * b_k + (n0 + j) * b_n]
-        for k in range(K if n < wide else 0):
-            for j in range(n, wide):
-                P[start + k * wide + j] = 0
+    """Packs B (K, N), with strides b_k and b_n, into panels P[p][k][wide], padded with zeros.
+
+    One of the strides is 1. In blocks of 16 rows, for the sake of the memory's pages.
+    """
+    for k0 in range(0, K, 16):
+        k1 = min(k0 + 16, K)
+        for n0 in range(0, N, wide):
+            n, start = min(wide, N - n0), p0 + n0 * K
+            if b_n == 1:
+                for k in range(k0, k1):
+                    to_panels(B, b0 + k * b_k + n0, n, P, start + k * wide, 0)
+            else:
+                pack_across(B, b0 + n0 * b_n, b_n, k0, k1, n, wide, P, start)
+            for k in range(k0, k1 if n < wide else k0):
+                for j in range(n, wide):
+                    P[start + k * wide + j] = 0
 
 
 @njit(nogil=True, cache=True)

@@ -129,6 +129,16 @@ class Vector:
             for lane in range(self.type.count)
         ]
 
+    def shuffled(self, other: "Vector") -> "list[Vector]":
+        """The lanes of both in turns, as two vectors."""
+        W = self.type.count
+        order = [lane for k in range(W) for lane in (k, W + k)]
+        masks = [
+            ir.Constant(ir.VectorType(ir.IntType(32), W), half) for half in (order[:W], order[W:])
+        ]
+        both = self.value, other.value
+        return [self.wrap(self.builder.shuffle_vector(*both, mask)) for mask in masks]
+
     def power_of_two(self) -> "Vector":
         """2**self for integers: writes the exponent bits directly."""
         mantissa = 23 if self.bits == 32 else 52
