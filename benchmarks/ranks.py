@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
@@ -40,6 +41,12 @@ VOCABULARY = 300  # of the default training run, about
 
 def preset_model(name: str) -> tl.Sequential:
     return tl.Sequential(tl.PRESETS[name].layers(VOCABULARY))
+
+
+@cache
+def parameters(name: str) -> int:
+    """How many numbers the gradients of a preset have."""
+    return sum(p.size for p in preset_model(name).params.values())
 
 
 def batch_of(B: int = 32, T: int = 50) -> tl.Batch:
@@ -63,7 +70,7 @@ def exchange(communicator, turns: int) -> dict[str, float]:
 
     ranks, found = Ranks(communicator), {}
     for name in ("default", "best"):
-        size = sum(p.size for p in preset_model(name).params.values())
+        size = parameters(name)
         flats = [np.ones(size, np.float32)]
         out = np.empty(size, np.float32)
         times: dict[str, list[float]] = {"ours": [], "Allreduce": []}
@@ -102,15 +109,15 @@ def steps(communicator, threads: int, turns: int, B: int = 32) -> float:
 
 
 # The model of docs/scaling.md, with the numbers that were fitted to this machine (two cores).
-FIXED, PER_ROW = 14.0, 3.4  # ms of a step of the default preset: one thread, and per sequence
+FIXED, PER_ROW = 10.0, 3.65  # ms of a step of the default preset: one thread, and per sequence
 LATENCY = {1: 0.05, 10: 0.02, 100: 0.005}  # ms of a message, usual for networks of so many Gbit/s
 ADD = 0.25e-6  # ms to add one number
 
 
 def predicted(name: str, ranks: int, gigabits: float, batch: int = 32) -> float:
     """Milliseconds of a step on so many ranks of one thread, each on a machine of its own."""
-    params = sum(p.size for p in preset_model(name).params.values())
-    work = params / sum(p.size for p in preset_model("default").params.values())
+    params = parameters(name)
+    work = params / parameters("default")
     rows = -(-batch // ranks)  # the rank with the most
     compute = work * (FIXED + PER_ROW * rows)
     bytes_sent = 2 * 4 * params * (ranks - 1) / ranks  # Alltoallv, then Allgatherv
