@@ -4,6 +4,7 @@
     python benchmarks/hundred.py --default out/model.npz --article out-article/model.npz
     python benchmarks/hundred.py --pieces 10 --out /tmp/ten.md    a quick look
     python benchmarks/hundred.py --only temperatures              how the default was chosen
+    mpiexec -n 4 python benchmarks/hundred.py                     on four processes
 
 Are pieces stuck in a cycle? Copied from the training set? Are their statistics like those of human
 pieces? Can a classifier tell them apart (needs scikit-learn: the extra `judge`)? Tests the default
@@ -19,6 +20,7 @@ from typing import Any
 
 import tinylstm as tl
 from tinylstm import music
+from tinylstm.alone import ranks_of
 from tinylstm.files import replacing
 from tinylstm.music.evaluation.compare import ENDINGS, FORM_LABELS, LABELS, Judge, excerpt_of
 
@@ -48,9 +50,10 @@ def train(midi: Path, path: Path, name: str = "default", epochs: int | None = No
     """Train a preset on a folder; writes the checkpoint `path`."""
     preset = tl.PRESETS[name]
     tokenizer = music.tokenizer_for(preset)
-    corpus = music.load_corpus(midi, tokenizer, transpositions=preset.transpositions)
+    keys, world = preset.transpositions, tl.world()
+    corpus = music.load_corpus(midi, tokenizer, transpositions=keys, communicator=world)
     model = tl.Sequential(preset.layers(len(corpus.tokenizer)))
-    music.fit_preset(preset, model, corpus, path, epochs)
+    music.fit_preset(preset, model, corpus, path, epochs, communicator=world)
 
 
 class Composer:
@@ -62,7 +65,9 @@ class Composer:
         self.preset = tl.PRESETS[self.checkpoint.settings["preset"]]
         tokenizer = music.tokenizer_from_config(self.checkpoint.tokenizer or {})
         keys = self.preset.transpositions
-        corpus = music.load_corpus(args.midi, tokenizer, transpositions=keys)
+        corpus = music.load_corpus(
+            args.midi, tokenizer, transpositions=keys, communicator=tl.world()
+        )
         self.held_out = Judge(corpus, args.length)
         self.everyone = Judge(corpus, args.length, everyone=True)
         self.human_auc = self.everyone.human_auc()
@@ -72,16 +77,18 @@ def compose_and_judge(composer: Composer, sampling: music.Sampling | None) -> di
     """Compose the pieces and compare them with human ones; returns plain data."""
     checkpoint, preset, length = composer.checkpoint, composer.preset, composer.length
     held_out, everyone = composer.held_out, composer.everyone
-    pieces, begin = [], time.perf_counter()
-    for first in range(0, composer.pieces, AT_ONCE):
-        seeds = range(first, min(first + AT_ONCE, composer.pieces))
-        for take in music.compose_takes(checkpoint, seeds, length, sampling):
-            pieces.append(excerpt_of(take))
-            used = take.sampling
-        print(
-            f"{preset.name}: {len(pieces)} pieces, {time.perf_counter() - begin:.0f} s", flush=True
-        )
-    judged = [held_out.judge(piece) for piece in pieces]
+
+    def compose(seeds: list[int]) -> list[Any]:
+        made, begin = list[music.Take](), time.perf_counter()
+        for i in range(0, len(seeds), AT_ONCE):
+            made += music.compose_takes(checkpoint, seeds[i : i + AT_ONCE], length, sampling)
+            seconds = time.perf_counter() - begin
+            print(f"{preset.name}: {len(made)} pieces, {seconds:.0f} s", flush=True)
+        excerpts = map(excerpt_of, made)
+        return [(e, held_out.judge(e), made[0].sampling) for e in excerpts]
+
+    spread = ranks_of(tl.world()).spread(compose, list(range(composer.pieces)))
+    pieces, judged, (used, *_) = map(list, zip(*spread, strict=True))
     losses = [row.get("val_loss", row["loss"]) for row in checkpoint.history]
     return {
         "preset": preset.name,
@@ -230,6 +237,8 @@ def main() -> None:
         if not args.article.exists():
             train(args.midi, args.article, "article", args.article_epochs)
         found["article"] = compose_and_judge(Composer(args.article, args), music.Sampling(0))
+    if ranks_of(tl.world()).rank:
+        return
     with replacing(results) as stream:
         stream.write(json.dumps(found, indent=1).encode())
     with replacing(args.out) as stream:

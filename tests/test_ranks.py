@@ -174,6 +174,35 @@ def test_a_rank_that_fails_ends_all_with_its_reason(trouble, message, tmp_path):
     assert done.returncode != 0 and re.search(message, done.stderr)
 
 
+@needs_mpi
+def test_ranks_compose_the_pieces_of_one_process(tmp_path):
+    tokenizer = music.EventTokenizer()
+    model = tl.Sequential([tl.Embedding(len(tokenizer), 4), tl.LSTM(8, True), tl.Dense(240)])
+    tl.save_checkpoint(tmp_path / "model.npz", model, tokenizer=tokenizer.to_config())
+    songs = []
+    for name, start in (("one", []), ("three", [MPIEXEC, "-n", "3"])):
+        (tmp_path / name).mkdir()
+        command = [*start, sys.executable, "-m", "tinylstm", "compose", str(tmp_path / "model.npz")]
+        command += ["--takes", "5", "--length", "12 notes", "--out", str(tmp_path / name / "a.mid")]
+        said = subprocess.check_output(command, text=True, timeout=120)
+        assert said.count("12 notes") == 5
+        songs.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+    assert songs[0] == songs[1] and len(songs[0]) == 5
+
+
+def test_several_ranks_measure_what_one_process_does():
+    pytest.importorskip("mpi4py")
+    model = tl.Sequential([tl.LSTM(4), tl.Dense(2)], input_size=3, seed=0)
+    x, y = np.random.default_rng(0).standard_normal((9, 6, 3)), np.arange(9) % 2
+    data = tl.Arrays(x, y, dtype=model.dtype)
+    one = tl.measure(model, data, metrics=["accuracy"], shards=8)
+
+    def work(communicator):
+        return tl.measure(model, data, metrics=["accuracy"], communicator=communicator)
+
+    assert on_threads(3, work) == ([one] * 3, [None] * 3)
+
+
 def test_what_is_no_communicator():
     with pytest.raises(ValueError, match="communicator is a int: pass mpi4py's"):
         Ranks(3)

@@ -39,6 +39,11 @@ class Alone:
         """What the first rank's `work` returns, on every rank; only the first one calls it."""
         return work()
 
+    def spread(self, work: Callable[[list[Any]], list[R]], items: list[Any]) -> list[R]:
+        """What `work` makes of all items, in order; each rank works on some of them."""
+        own = self.own(len(items))
+        return self.gather(lambda: work(items[own.start : own.stop]) if own else [])
+
     def on_each_machine(self, work: Callable[[], list[R]]) -> list[R]:
         """Work that one rank of each machine does before the others go on; they get []."""
         return work()

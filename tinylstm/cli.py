@@ -187,9 +187,11 @@ def compose(
     tinylstm compose out/model.npz --takes 4 --temperature 0.9 --out page.html
     tinylstm compose out/model.npz --primer some.mid --bars 4 --length "16 bars" --out new.mid
     tinylstm compose out/model.npz --midi my_songs --out song.wav --out song.musicxml
+    mpiexec -n 4 tinylstm compose out/model.npz --takes 100      on four processes
     """
     import tinylstm as tl
     from tinylstm import music
+    from tinylstm.alone import ranks_of
     from tinylstm.files import check_writable, printable, quoted
     from tinylstm.music.composing.compose import tokenizer_of
     from tinylstm.music.evaluation import judge_takes, table
@@ -210,8 +212,11 @@ def compose(
     for path in out:  # what cannot be written is said before the piece is composed
         (check_writable if is_page(path) else check_export)(path)
     start, seeds = read_music(primer) if primer else None, range(seed, seed + takes)
-    asked = wanted, how, start, bars, not drop_primer, True, control
-    made = music.compose_takes(loaded, seeds, *asked)
+    ranks = ranks_of(tl.world())
+    asked = wanted, how, start, bars, not drop_primer, ranks.rank == 0, control
+    made = ranks.spread(lambda some: music.compose_takes(loaded, some, *asked), list(seeds))
+    if ranks.rank:
+        return
     for warning in warnings_of(made, wanted):
         click.echo(f"warning: {warning}", err=True)
     judge, judgements = judge_takes(loaded, midi, made) if midi else (None, [])

@@ -4,7 +4,9 @@ The state is carried from batch to batch, as in training. Next: training.py.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from .alone import ranks_of
 from .data import Batch, Data
 from .layers import State
 from .losses import CategoricalCrossentropy, Loss
@@ -36,8 +38,12 @@ def measure(
     loss: Loss | None = None,
     metrics: Metrics = (),
     threads: int | None = None,
+    shards: int | None = None,
+    communicator: Any = None,
 ) -> dict[str, float]:
     """The mean loss per target, "loss", and each metric by name, over one epoch of data.
+
+    threads, shards, communicator: as in `fit`.
 
     >>> from tinylstm.arrays import Arrays
     >>> import numpy as np
@@ -48,8 +54,8 @@ def measure(
     (['accuracy', 'loss'], True)
     """
     loss, chosen = CategoricalCrossentropy() if loss is None else loss, metrics_from(metrics)
-    with Shards(model, loss, threads, chosen) as shards:
-        return measured(shards, data)
+    with Shards(model, loss, threads, chosen, shards, ranks_of(communicator)) as pool:
+        return measured(pool, data)
 
 
 def measured(
