@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .alone import world
 from .arrays import Arrays
 from .backend import SlowerWarning, set_backend
+from .buckets import Buckets
 from .callbacks import (
     CSVLogger,
     EarlyStopping,
@@ -91,6 +92,7 @@ __all__ = [
     "Bidirectional",
     "BinaryAccuracy",
     "BinaryCrossentropy",
+    "Buckets",
     "CSVLogger",
     "Callback",
     "CategoricalCrossentropy",
