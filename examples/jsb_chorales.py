@@ -1,96 +1,185 @@
-"""Predict Bach's chorales as piano rolls: the benchmark of Boulanger-Lewandowski et al. (2012).
+"""Predict piano rolls, such as Bach's chorales: the test of Boulanger-Lewandowski et al. (2012).
 
-    python examples/jsb_chorales.py --data jsb-chorales-quarter.json              36 units
-    python examples/jsb_chorales.py --data FILE --units 200 --dropout 0.5 --rate 0.01 --epochs 100
+    python examples/jsb_chorales.py --data jsb-chorales-quarter.json          chooses its settings
+    python examples/jsb_chorales.py --data FILE --minutes 60 --seeds 0
+    python examples/jsb_chorales.py --data FILE --set cell=GRU units=400      does not choose these
 
 FILE is JSON with "train", "valid" and "test": lists of pieces, each a list of frames, each a list
-of the MIDI pitches that sound. For each of the piano's 88 keys, the net predicts whether it sounds
-in the next frame. The result is the negative log-likelihood per frame in nats: summed over keys,
-averaged over all frames but each piece's first. "valid" selects the epoch; "test" is used once.
-Published results of LSTMs: 8.67 (36 units; Chung et al., 2014), 8.45 (2 x 200; Bai et al., 2018).
+of the MIDI pitches that sound. For each key of the piano, the net predicts whether it sounds in the
+next frame. The result is the negative log-likelihood per frame in nats: summed over keys, averaged
+over all frames but each piece's first.
+
+Settings are chosen on "valid": many are tried for a few epochs, the best third of them for three
+times as many, and so on (successive halving; K. Jamieson and A. Talwalkar, 2016). How much dropout,
+and whether to transpose, shows only in the end, so that is chosen among whole runs. "valid" also
+says when to stop; "test" is used once for each seed. What is read and predicted: rolls.py.
 """
 
 import argparse
-import json
-from collections.abc import Iterator
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy import ndarray
+from rolls import FrameLoss, Rolls
 
 import tinylstm as tl
 
-LOWEST, KEYS = 21, 88
-Piece = list[list[int]]  # frames of MIDI pitches
+SPACE: dict[str, list[Any]] = {  # the first of each is where the search begins
+    "cell": ["LSTM", "GRU"],
+    "units": [400, 200, 100],
+    "rate": [0.005, 0.002, 0.01],
+    "batch": [8, 16, 32],
+    "steps": [200, 100, 50],
+}
+REGULAR: dict[str, list[Any]] = {"dropout": [0.6, 0.3], "shift": [0, 3]}
+TRIALS, EPOCHS = 9, 4  # of the first round
+Settings = dict[str, Any]
 
 
-class FrameLoss(tl.BinaryCrossentropy):
-    """Binary cross-entropy per frame: summed over keys, where tinylstm's own takes their mean."""
+class Watch(tl.Callback):
+    """Says every ten seconds how far a run is, and ends it when its time is up."""
 
-    def count(self, targets: ndarray) -> int:
-        return targets.size // KEYS
+    def __init__(self, seconds: float):
+        self.end, self.said = time.monotonic() + seconds, time.monotonic()
 
-
-def arrays(rolls: list[ndarray], batch: int, seed: int = 0) -> tl.Arrays:
-    """Batches of whole pieces: from each frame to the next one."""
-    return tl.Arrays([r[:-1] for r in rolls], [r[1:] for r in rolls], batch, seed=seed)
-
-
-class Transposed:
-    """The same, with each piece shifted by a random -5 to 6 semitones in every epoch."""
-
-    def __init__(self, rolls: list[ndarray], batch: int, seed: int):
-        self.rolls, self.batch, self.seed = rolls, batch, seed
-
-    def __len__(self) -> int:
-        return -(-len(self.rolls) // self.batch)
-
-    def epoch(self, epoch: int) -> Iterator[tl.Batch]:
-        shifts = np.random.default_rng([self.seed, epoch, 1]).integers(-5, 7, len(self.rolls))
-        pairs = zip(self.rolls, shifts, strict=True)  # no note is near an edge
-        shifted = [np.roll(roll, shift, axis=1) for roll, shift in pairs]
-        return arrays(shifted, self.batch, self.seed).epoch(epoch)
+    def on_epoch_end(self, run: tl.Run) -> None:
+        now, entry = time.monotonic(), run.history[-1]
+        run.stop = run.stop or now >= self.end
+        if now - self.said >= 10:
+            self.said = now
+            print(f"  epoch {len(run.history)} of at most {run.epochs}: ", end="")
+            print(f"train {entry['loss']:.3f}, valid {entry['val_loss']:.3f}", flush=True)
 
 
-def roll(piece: Piece) -> ndarray:
-    """A piece as ones and zeros, (T, 88)."""
-    keys = np.zeros((len(piece), KEYS), np.float32)
-    for t, pitches in enumerate(piece):
-        keys[t, [int(pitch) - LOWEST for pitch in pitches]] = 1
-    return keys
+class Lab:
+    """Trains nets on the rolls, and keeps to the time that was given."""
+
+    def __init__(self, args: argparse.Namespace):
+        self.args, self.rolls = args, Rolls(args.data)
+        self.loss = FrameLoss(self.rolls.keys)
+        self.begin = time.monotonic()
+        self.pace: dict[str, float] = {}  # seconds per epoch
+
+    def left(self, share: float = 1.0) -> float:
+        """Seconds until a share of the time is over."""
+        return self.begin + share * 60 * self.args.minutes - time.monotonic()
+
+    def network(self, s: Settings, seed: int) -> tl.Sequential:
+        """One recurrent layer with dropout, which begins with what is true without any context."""
+        recurrent = {"recurrent_dropout": s["dropout"] / 2} if s["cell"] == "LSTM" else {}
+        cell = getattr(tl, s["cell"])(s["units"], return_sequences=True, **recurrent)
+        layers = [tl.Dropout(0.1), cell, tl.Dropout(s["dropout"]), tl.Dense(self.rolls.keys)]
+        model = tl.Sequential(layers, input_size=self.rolls.inputs, seed=seed)
+        p = self.rolls.often  # (keys,)
+        model.params["dense_1.b"][...] = np.log(p / (1 - p))
+        return model
+
+    def run(
+        self, s: Settings, epochs: int, seconds: float, seed: int = 0
+    ) -> tuple[float, tl.Sequential]:
+        """Train one net; returns its best result on "valid", and the net as it was then."""
+        model, begin = self.network(s, seed), time.monotonic()
+        speed = " ".join(str(s[name]) for name in SPACE)  # what the time of an epoch depends on
+        if speed in self.pace:  # so that the learning rate's schedule ends in time
+            epochs = max(min(epochs, int(seconds / self.pace[speed])), 1)
+        train = self.rolls.batches("train", s["batch"], s["steps"], s["shift"], seed)
+        momentum = 1 - 1 / max(3 * len(train), 10)  # averages of the weights over three epochs
+        history: tl.History = []
+        try:
+            history = tl.fit(
+                model,
+                train,
+                epochs,
+                self.rolls.batches("valid", 64, 200),
+                tl.Adam(s["rate"], ema_momentum=momentum),
+                self.loss,
+                seed=seed,
+                threads=self.args.threads,
+                callbacks=[
+                    tl.LearningRateScheduler(tl.cosine(s["rate"])),
+                    tl.EarlyStopping(patience=12, restore_best_weights=True),
+                    Watch(seconds),
+                ],
+            )
+        except tl.DivergedError:
+            print("  diverged")
+        self.pace[speed] = (time.monotonic() - begin) / max(len(history), 1)
+        best = min((entry["val_loss"] for entry in history), default=np.inf)
+        print(f"{told(s)}: valid {best:.3f} after {len(history)} epochs, ", end="")
+        print(f"{time.monotonic() - begin:.0f} s", flush=True)
+        return best, model
 
 
-def train_one(
-    data: dict[str, list[Piece]], args: argparse.Namespace, seed: int
-) -> tuple[float, float]:
-    """Train one net; returns validation and test results of its best epoch on "valid"."""
-    layers: list[tl.Layer] = [tl.Dropout(args.input_dropout)] if args.input_dropout else []
-    for _ in range(args.layers):
-        layers += [tl.LSTM(args.units, return_sequences=True), tl.Dropout(args.dropout)]
-    model = tl.Sequential([*layers, tl.Dense(KEYS)], input_size=KEYS, seed=seed)
-    if seed == args.seeds[0]:
-        print(model.summary())
-    train, valid, test = ([roll(piece) for piece in data[k]] for k in ("train", "valid", "test"))
-    batches = (Transposed if args.transpose else arrays)(train, args.batch, seed)
-    history = tl.fit(
-        model,
-        batches,
-        args.epochs,
-        arrays(valid, 76),
-        tl.Adam(args.rate, ema_momentum=args.ema),
-        FrameLoss(),
-        seed=seed,
-        callbacks=[
-            tl.LearningRateScheduler(tl.cosine(args.rate)),
-            tl.EarlyStopping(patience=args.epochs, restore_best_weights=True),
-        ],
-    )
-    best = min(history, key=lambda entry: entry["val_loss"])
-    found = tl.evaluate(model, arrays(test, 77), FrameLoss())
-    seconds = sum(entry["seconds"] for entry in history)
-    print(f"seed {seed}  valid {best['val_loss']:.3f}  test {found:.3f}", end="  ")
-    print(f"epoch {best['epoch']:.0f} of {len(history)}  {seconds:.0f} s", flush=True)
-    return best["val_loss"], found
+def told(s: Settings) -> str:
+    """Settings as `--set` takes them."""
+    return " ".join(f"{name}={value}" for name, value in s.items())
+
+
+def halving(lab: Lab, fixed: Settings) -> Settings:
+    """The best of SPACE after rounds in which a third of the settings go on, three times as long.
+    Takes at most a third of the time.
+    """
+    rng = np.random.default_rng(0)
+    first = {name: values[0] for name, values in (SPACE | REGULAR).items()}
+    trials: list[Settings] = [first | fixed, first | {"cell": "GRU"} | fixed]
+    while len(trials) < TRIALS:
+        drawn = {name: values[rng.integers(len(values))] for name, values in SPACE.items()}
+        trials.append(first | drawn | fixed)
+    trials = list({told(s): s for s in trials}.values())  # no two are the same
+    epochs = EPOCHS
+    while len(trials) > 1:
+        print(f"{len(trials)} settings, {epochs} epochs each")
+        share = 1 / 3 if len(trials) <= 3 else 1 / 6
+        results: list[tuple[float, int]] = []
+        for i, s in enumerate(trials):
+            seconds = lab.left(share) / (len(trials) - i)
+            if seconds > 0 or not results:
+                results.append((lab.run(s, epochs, seconds)[0], i))
+        trials = [trials[i] for _, i in sorted(results)[: max(len(trials) // 3, 1)]]
+        epochs *= 3
+    return trials[0]
+
+
+def whole_runs(lab: Lab, s: Settings, fixed: Settings) -> list[tuple[float, tl.Sequential]]:
+    """A whole run for each seed, with the best of REGULAR for the first seed; sharing the time."""
+    args = lab.args
+    others = {name: values[1:] for name, values in REGULAR.items() if name not in fixed}
+    runs = len(args.seeds) + sum(len(values) for values in others.values())
+
+    def whole(s: Settings, seed: int) -> tuple[float, tl.Sequential]:
+        nonlocal runs
+        runs -= 1
+        return lab.run(s, args.epochs, lab.left() / (runs + 1), seed)
+
+    print(f"whole runs, {args.epochs} epochs at most")
+    best = whole(s, args.seeds[0])
+    for name, values in others.items():
+        for value in values:
+            other = s | {name: value}
+            result = whole(other, args.seeds[0])
+            s, best = (other, result) if result[0] < best[0] else (s, best)
+    if best[0] == np.inf:
+        raise SystemExit("error: no run gave a number: use --set rate= with a lower one")
+    print(f"chosen: --set {told(s)}")
+    return [best, *(whole(s, seed) for seed in args.seeds[1:])]
+
+
+def settings(words: list[str]) -> Settings:
+    """What `--set` fixes. Raises SystemExit for a name or a value that is not one."""
+    fixed: Settings = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        values = (SPACE | REGULAR).get(name)
+        if values is None:
+            raise SystemExit(f"error: --set {word}: the settings are {', '.join(SPACE | REGULAR)}")
+        try:
+            fixed[name] = type(values[0])(value)
+        except ValueError:
+            raise SystemExit(f"error: --set {word}: want a number, such as {values[0]}") from None
+    if fixed.get("cell", "LSTM") not in SPACE["cell"]:
+        raise SystemExit(f"error: --set cell={fixed['cell']}: want LSTM or GRU")
+    return fixed
 
 
 def main() -> None:
@@ -98,22 +187,23 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--units", type=int, default=36)
-    parser.add_argument("--layers", type=int, default=1)
-    parser.add_argument("--dropout", type=float, default=0.1)
-    parser.add_argument("--input-dropout", type=float, default=0.0)
-    parser.add_argument("--rate", type=float, default=0.02)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=200)
-    parser.add_argument("--transpose", action="store_true", help="shift to a random key")
-    parser.add_argument("--ema", type=float, help="momentum of the averaged weights, e.g. 0.99")
+    parser.add_argument("--minutes", type=float, default=20, help="for all of it, about")
+    parser.add_argument("--epochs", type=int, default=60, help="of a whole run, at most")
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--threads", type=int)
     args = parser.parse_args()
-    data = json.loads(args.data.read_text())
-    results = np.array([train_one(data, args, seed) for seed in args.seeds])
-    mean, spread = results.mean(axis=0), results.std(axis=0)
-    for name, m, s in zip(("valid", "test"), mean, spread, strict=True):
-        print(f"{name}: mean of {len(args.seeds)} seeds {m:.3f}, standard deviation {s:.3f}")
+    if args.minutes <= 0 or args.epochs < 1:
+        raise SystemExit(f"error: {args.minutes} minutes, {args.epochs} epochs: want more than 0")
+    fixed, lab = settings(args.set), Lab(args)
+    found = whole_runs(lab, halving(lab, fixed), fixed)
+    test = lab.rolls.batches("test", 64, 200)
+    results = [(best, tl.evaluate(model, test, lab.loss, args.threads)) for best, model in found]
+    for seed, (valid, tested) in zip(args.seeds, results, strict=True):
+        print(f"seed {seed}: valid {valid:.3f}, test {tested:.3f} nats per frame")
+    valid, tested = np.mean(results, axis=0)
+    print(f"mean of {len(results)} seeds: valid {valid:.3f}, test {tested:.3f} ", end="")
+    print(f"(standard deviation {np.std([t for _, t in results]):.3f})")
 
 
 if __name__ == "__main__":

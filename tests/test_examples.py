@@ -80,13 +80,67 @@ def test_what_cannot_be_used_ends_with_one_line(tmp_path):
     assert process.returncode == 1 and out.startswith("error: no music in")
 
 
-def test_chorales(tmp_path):
+def chorales(path, highest=72, **parts):
+    """A file of rolls: nine short pieces, unless a part is given."""
     rng = random.Random(0)
-    pieces = [[[rng.randint(48, 60), 72] for _ in range(12)] for _ in range(9)]
-    path = tmp_path / "rolls.json"
-    path.write_text(json.dumps({"train": pieces[:5], "valid": pieces[5:7], "test": pieces[7:]}))
-    out = run("jsb_chorales.py", "--data", path, "--epochs", 2, "--seeds", 0, 1, "--transpose")
-    assert "test: mean of 2 seeds" in out and "21,256" in out
+    pieces = [[[rng.randint(48, 60), highest] for _ in range(4 + 9 * i)] for i in range(9)]
+    parts = {"train": pieces[:5], "valid": pieces[5:7], "test": [[[60]], *pieces[7:]]} | parts
+    path.write_text(json.dumps(parts))
+    return path
+
+
+def test_chorales_choose_their_settings(tmp_path):
+    path = chorales(tmp_path / "rolls.json")
+    few = ("--minutes", 5, "--epochs", 2, "--seeds", 0, 1, "--threads", 1)
+    out = run("jsb_chorales.py", "--data", path, *few, "--set", "units=6", "steps=8")
+    assert "test: 2 pieces of 67 to 76 frames; 1 too short" in out
+    assert "cell=LSTM units=6 " in out and "cell=GRU units=6 " in out and "steps=8 " in out
+    assert number(r"mean of 2 seeds: valid ([\d.]+)", out) < 10  # untrained: 88 log 2 = 61
+    chosen = re.search(r"chosen: --set (.*)", out)[1].split()
+    again = run("jsb_chorales.py", "--data", path, *few, "--set", *chosen)
+    assert "settings, " not in again and out.splitlines()[-3:] == again.splitlines()[-3:]
+
+
+def test_rolls(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    from rolls import FrameLoss, Rolls
+
+    rolls = Rolls(chorales(tmp_path / "a.json"))
+    assert (rolls.lowest, rolls.keys) == (21, 88)
+    assert Rolls(chorales(tmp_path / "b.json", highest=109)).keys == 128
+    data = rolls.batches("test", 2, 50)
+    first = next(data.epoch(0))
+    assert first.x.shape == (50, 2, 108) and first.targets.shape == (50, 2, 88)
+    assert (first.x[1:, :, :88] == first.targets[:-1]).all()
+    assert (first.x[:, :, 88] == 1).all()  # 72 is a C; 88 + 12 and the next are the places
+    assert first.x[:6, 0, 100:104].argmax(axis=1).tolist() == [0, 1, 2, 3, 0, 1]
+    loss, _ = FrameLoss(88).forward(np.zeros((3, 88), np.float32), np.ones((3, 88)))
+    assert loss == pytest.approx(88 * np.log(2))  # nats per frame
+    moved = rolls.batches("train", 5, 100, shift=3)
+    lowest = {b.targets.any(axis=(0, 1)).argmax() for e in range(4) for b in moved.epoch(e)}
+    assert len(lowest) > 1
+    for b in moved.epoch(1):
+        same = b.x[1:, :, :88] == b.targets[:-1]
+        assert (same | ~b.mask[1:, :, None]).all()
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("no list", 'has no list "valid"'),
+        ([], '"valid" has no piece of two frames with a note'),
+        ([[[60], [128]]], "valid, piece 0, frame 1 is [128]: want a list of MIDI pitches"),
+        ([[[60], ["C4"]]], "frame 1 is ['C4']"),
+        ([7], "piece 0, frame 0 is 7"),
+    ],
+)
+def test_a_bad_file_of_rolls_ends_with_one_line(tmp_path, monkeypatch, part, message):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    from rolls import Rolls
+
+    with pytest.raises(SystemExit) as error:
+        Rolls(chorales(tmp_path / "rolls.json", valid=part))
+    assert message in str(error.value) and str(error.value).startswith("error: ")
 
 
 def test_two_puzzles(tmp_path):
