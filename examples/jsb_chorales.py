@@ -188,7 +188,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=20, help="for all of it, about")
-    parser.add_argument("--epochs", type=int, default=60, help="of a whole run, at most")
+    parser.add_argument("--epochs", type=int, default=40, help="of a whole run, at most")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int)
