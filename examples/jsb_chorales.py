@@ -105,8 +105,8 @@ class Lab:
         except tl.DivergedError:
             print("  diverged")
         self.pace[speed] = (time.monotonic() - begin) / max(len(history), 1)
-        best = min((entry["val_loss"] for entry in history), default=np.inf)
-        print(f"{told(s)}: valid {best:.3f} after {len(history)} epochs, ", end="")
+        best, at = min(((h["val_loss"], h["epoch"]) for h in history), default=(np.inf, 0))
+        print(f"{told(s)}: valid {best:.3f}, best epoch {at:.0f} of {len(history)}, ", end="")
         print(f"{time.monotonic() - begin:.0f} s", flush=True)
         return best, model
 
