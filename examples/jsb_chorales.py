@@ -10,9 +10,9 @@ next frame. The result is the negative log-likelihood per frame in nats: summed 
 over all frames but each piece's first.
 
 Settings are chosen on "valid": many are tried for a few epochs, the best third of them for three
-times as many, and so on (successive halving; K. Jamieson and A. Talwalkar, 2016). How much dropout,
-and whether to transpose, shows only in the end, so that is chosen among whole runs. "valid" also
-says when to stop; "test" is used once for each seed. What is read and predicted: rolls.py.
+times as many (successive halving; K. Jamieson and A. Talwalkar, 2016). How many units, how much
+dropout and whether to transpose shows only in the end, so these are chosen among whole runs.
+"valid" also says when to stop; "test" is used once for each seed. What the net sees: rolls.py.
 """
 
 import argparse
@@ -27,12 +27,11 @@ import tinylstm as tl
 
 SPACE: dict[str, list[Any]] = {  # the first of each is where the search begins
     "cell": ["LSTM", "GRU"],
-    "units": [400, 200, 100],
-    "rate": [0.005, 0.002, 0.01],
+    "rate": [0.01, 0.005, 0.002],
     "batch": [8, 16, 32],
-    "steps": [200, 100, 50],
+    "steps": [100, 200, 50],
 }
-REGULAR: dict[str, list[Any]] = {"dropout": [0.6, 0.3], "shift": [0, 3]}
+WHOLE: dict[str, list[Any]] = {"units": [200, 400], "dropout": [0.4, 0.6, 0.2], "shift": [3, 0]}
 TRIALS, EPOCHS = 9, 4  # of the first round
 Settings = dict[str, Any]
 
@@ -80,7 +79,9 @@ class Lab:
     ) -> tuple[float, tl.Sequential]:
         """Train one net; returns its best result on "valid", and the net as it was then."""
         model, begin = self.network(s, seed), time.monotonic()
-        speed = " ".join(str(s[name]) for name in SPACE)  # what the time of an epoch depends on
+        speed = " ".join(
+            str(s[name]) for name in (*SPACE, "units")
+        )  # what the time of an epoch depends on
         if speed in self.pace:  # so that the learning rate's schedule ends in time
             epochs = max(min(epochs, int(seconds / self.pace[speed])), 1)
         train = self.rolls.batches("train", s["batch"], s["steps"], s["shift"], seed)
@@ -121,7 +122,7 @@ def halving(lab: Lab, fixed: Settings) -> Settings:
     Takes at most a third of the time.
     """
     rng = np.random.default_rng(0)
-    first = {name: values[0] for name, values in (SPACE | REGULAR).items()}
+    first = {name: values[0] for name, values in (SPACE | WHOLE).items()}
     trials: list[Settings] = [first | fixed, first | {"cell": "GRU"} | fixed]
     while len(trials) < TRIALS:
         drawn = {name: values[rng.integers(len(values))] for name, values in SPACE.items()}
@@ -142,9 +143,9 @@ def halving(lab: Lab, fixed: Settings) -> Settings:
 
 
 def whole_runs(lab: Lab, s: Settings, fixed: Settings) -> list[tuple[float, tl.Sequential]]:
-    """A whole run for each seed, with the best of REGULAR for the first seed; sharing the time."""
+    """A whole run for each seed, with the best of WHOLE for the first seed; sharing the time."""
     args = lab.args
-    others = {name: values[1:] for name, values in REGULAR.items() if name not in fixed}
+    others = {name: values[1:] for name, values in WHOLE.items() if name not in fixed}
     runs = len(args.seeds) + sum(len(values) for values in others.values())
 
     def whole(s: Settings, seed: int) -> tuple[float, tl.Sequential]:
@@ -170,9 +171,9 @@ def settings(words: list[str]) -> Settings:
     fixed: Settings = {}
     for word in words:
         name, _, value = word.partition("=")
-        values = (SPACE | REGULAR).get(name)
+        values = (SPACE | WHOLE).get(name)
         if values is None:
-            raise SystemExit(f"error: --set {word}: the settings are {', '.join(SPACE | REGULAR)}")
+            raise SystemExit(f"error: --set {word}: the settings are {', '.join(SPACE | WHOLE)}")
         try:
             fixed[name] = type(values[0])(value)
         except ValueError:
@@ -188,7 +189,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=20, help="for all of it, about")
-    parser.add_argument("--epochs", type=int, default=40, help="of a whole run, at most")
+    parser.add_argument("--epochs", type=int, default=60, help="of a whole run, at most")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int)
