@@ -140,7 +140,7 @@ def section(found: dict[str, Any]) -> str:
             f"| {wide['median']:.2f}, {wide['low']:.2f} to {wide['high']:.2f} "
             f"| {' and '.join(inside) or '**no**'} |\n"
         )
-    return text + told_apart(found)
+    return text + (told_apart(found) if "distinction" in found else "")  # an older file: figures
 
 
 def told_apart(found: dict[str, Any]) -> str:
@@ -194,10 +194,11 @@ def temperatures(rows: list[dict[str, Any]]) -> str:
         "| AUC | outside, each in turn |\n|---|---|---|---|---|---|---|---|\n"
     )
     for row in rows:
+        auc = f"{row['auc']:.3f}" if "auc" in row else "not measured"  # in an older file
         text += (
             f"| {row['temperature']:g} | {row['held_out']} of {row['figures']} "
             f"| {row['everyone']} of {row['figures']} | {row['stuck']} | {row['copied']:.0f} "
-            f"| {row['copied_exactly']:.0f} | {row['auc']:.3f} | {', '.join(row['outside'])} |\n"
+            f"| {row['copied_exactly']:.0f} | {auc} | {', '.join(row['outside'])} |\n"
         )
     return text
 
