@@ -142,6 +142,14 @@ class EventTokenizer(Tokenizer):
             yield list(self._time(Kind.SHIFT, start - now))
             now = start
 
+    def id_of(self, kind: Kind, value: int) -> int:
+        """The id of a token."""
+        return self._id[kind, value]
+
+    def duration_ids(self, steps: int) -> list[int]:
+        """The tokens of a duration."""
+        return list(self._time(Kind.DURATION, steps))
+
     def _time(self, kind: Kind, steps: int) -> Iterator[int]:
         """A time as tokens, the longest first; no token for 0."""
         bars, rest = divmod(steps, self._bar)

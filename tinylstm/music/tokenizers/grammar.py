@@ -113,7 +113,7 @@ class Grammar:
 
     def shifts(self, state: int | ndarray) -> ndarray:
         """How many steps each token moves the time on: (V,), or (B, V) for states (B,)."""
-        return np.broadcast_to(self._moves, (*np.shape(state), len(self.tokens)))
+        return np.broadcast_to(self._moves[0], (*np.shape(state), len(self.tokens)))
 
     def times(self, ids: Sequence[int]) -> ndarray:
         """The time in steps after each token (T,), from the last BOS or from the beginning.
