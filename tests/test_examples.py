@@ -61,6 +61,16 @@ def test_the_default_training_run(songs, tmp_path, tokenizer):
     assert ".mid" in again
 
 
+def test_a_melody_is_harmonised(songs, tmp_path):
+    arguments = ["--midi", songs, "--out", tmp_path, "--epochs", 1]
+    out = run("train_bach.py", *arguments, "--melody", "G4 | G4 A4 B4:2")
+    assert "val_loss" in out or "loss" in out
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"model.npz", "harmony.mid", "harmony.musicxml", "harmony.png"} <= names
+    again = run("train_bach.py", *arguments, "--melody", songs / "BachJS-FrzSuite2_Menuett.mid")
+    assert "epoch" not in again and "harmony.mid" in again
+
+
 def test_ctrl_c_leaves_a_network_and_says_how_to_go_on(songs, tmp_path):
     arguments = ["--midi", songs, "--out", tmp_path, "--preset", "quick", "--notes", 20]
     process = start("train_ff.py", *arguments, "--epochs", 500)

@@ -2,11 +2,21 @@
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tinylstm as tl
-from tinylstm.music import ArticleTokenizer, BarTokenizer, EventTokenizer, Note, Piece
+from tinylstm.cli import main
+from tinylstm.music import (
+    ArticleTokenizer,
+    BarTokenizer,
+    EventTokenizer,
+    Note,
+    Piece,
+    read_midi,
+    write_midi,
+)
 from tinylstm.music.composing.harmonise import harmonise
 from tinylstm.music.composing.melody import in_voices, melody_from_names, top_line
 
@@ -141,3 +151,20 @@ def test_voices_of_a_chorale_are_found_again():
     notes = [Note(t, 1, pitch) for t, chord in enumerate(chords) for pitch in chord]
     lines = [[n.pitch for n in in_voices(notes) if n.track == track] for track in range(4)]
     assert lines == [list(line) for line in zip(*(chord[::-1] for chord in chords), strict=True)]
+
+
+def test_the_command(tmp_path):
+    path, tune = tmp_path / "model.npz", tmp_path / "tune.mid"
+    tl.save_checkpoint(path, NETS[1].model, NETS[1].tokenizer, settings=NETS[1].settings)
+    write_midi(tune, [Note(0, 1, 72), Note(0, 1, 60), Note(1, 2, 74)])
+    for melody, out in ((str(tune), "a.mid"), ("C5 D5:2", "b.mid")):
+        done = CliRunner().invoke(
+            main,
+            ["harmonise", str(path), melody, "--candidates", "3", "--out", str(tmp_path / out)],
+        )
+        assert done.exit_code == 0, done.output
+        assert "nats per note of the melody" in done.output
+        heard = [n[:3] for n in top_line(read_midi(tmp_path / out)).notes]
+        assert heard == [(0, 1, 72), (1, 2, 74)]
+    bad = CliRunner().invoke(main, ["harmonise", str(path), "H4"])
+    assert bad.exit_code == 1 and "'H4' is no note" in bad.output

@@ -21,6 +21,7 @@ from tinylstm.command import ALPHABET, FILE, INSTRUMENTS, JSON, PASSED_ON, PRESE
 from tinylstm.composing_options import CONTROL, control_of, warnings_of
 from tinylstm.interchange.commands import export_command, import_command
 from tinylstm.judge import judge_command
+from tinylstm.music.composing.command import harmonise_command
 
 if TYPE_CHECKING:
     from tinylstm.music.corpus.report import Report
@@ -47,6 +48,7 @@ def main() -> None:
 
 main.add_command(export_command)
 main.add_command(import_command)
+main.add_command(harmonise_command)
 main.add_command(judge_command)
 
 

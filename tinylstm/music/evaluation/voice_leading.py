@@ -98,10 +98,9 @@ def _parallel(a: int | None, b: int | None, c: int | None, d: int | None) -> tup
     if (a < c) != (b < d):  # they cross
         return False, False
     a, b, c, d = (c, d, a, b) if a < c else (a, b, c, d)
-    from music21.note import Note as Written
     from music21.voiceLeading import VoiceLeadingQuartet
 
-    quartet = VoiceLeadingQuartet(_above(c, a), _above(d, b), Written(c), Written(d))
+    quartet = VoiceLeadingQuartet(_above(c, a), _above(d, b), _above(c, c), _above(d, d))
     return quartet.parallelFifth(), quartet.parallelOctave() or quartet.parallelUnison()
 
 
@@ -110,4 +109,5 @@ def _above(low: int, high: int) -> Any:
     from music21.note import Note as Written
 
     octaves, rest = divmod(high - low, 12)
-    return Written(low).transpose(f"P{7 * octaves + (5 if rest else 1)}")
+    spelt = Written(Written(low).nameWithOctave)  # else it may be spelt anew when transposed
+    return spelt.transpose(f"P{7 * octaves + (5 if rest else 1)}")
