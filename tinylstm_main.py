@@ -8,14 +8,18 @@ import signal
 
 def main() -> None:
     """Import the commands, then run the one that was asked for."""
-    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # no background job
-    if usual:
-        signal.signal(signal.SIGINT, stop)
+    expect_ctrl_c()
     from tinylstm.command import run
 
-    if usual:
+    if signal.getsignal(signal.SIGINT) is stop:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     run()
+
+
+def expect_ctrl_c() -> None:
+    """From now on, Ctrl-C ends the process, unless it is a background job, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, stop)
 
 
 def stop(number: int, frame: object) -> None:

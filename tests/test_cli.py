@@ -1,6 +1,7 @@
 """The command line: train, compose, gradcheck, bench; exit codes and the JSON for programs."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -195,25 +196,31 @@ def test_settings_of_a_stranger_are_refused_before_composing(trained, tmp_path, 
     assert result.exit_code == 1 and f"the checkpoint's {name} is " in result.output
 
 
-IMPORTING = """
+SLOWLY = """
 import sys, time
-import tinylstm_main
 class Slow:
     def find_spec(self, name, *rest):
-        if name == "tinylstm":
+        if name == {module!r}:
             print("ready", flush=True)
             time.sleep(60)
 sys.meta_path.insert(0, Slow())
-tinylstm_main.main()
 """
 
 
-def test_ctrl_c_while_the_package_is_imported():
-    pipe, command = subprocess.PIPE, [sys.executable, "-c", IMPORTING]
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+@pytest.mark.parametrize(
+    ("module", "way"),
+    [("tinylstm", ["-m", "tinylstm_main"]), ("tinylstm.arrays", ["-m", "tinylstm"])],
+)
+def test_ctrl_c_while_the_package_is_imported(module, way, tmp_path):
+    """Of the command; and of `python -m tinylstm`, which imports the package first."""
+    (tmp_path / "sitecustomize.py").write_text(SLOWLY.format(module=module))
+    path = os.pathsep.join([str(tmp_path), str(Path(tl.__file__).parents[1])])
+    environment, pipe = {**os.environ, "PYTHONPATH": path}, subprocess.PIPE
+    command = [sys.executable, *way, "--version"]
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 130 and err == "interrupted\n"
 
 

@@ -4,7 +4,13 @@ Read `functional.py` first: it follows a step forward and back. What is imported
 alone; music lives in `tinylstm.music`.
 """
 
+import sys
 from typing import TYPE_CHECKING, Any
+
+if sys.argv[:1] == ["-m"] and "tinylstm" in sys.orig_argv:  # `python -m tinylstm` comes here first
+    from tinylstm_main import expect_ctrl_c
+
+    expect_ctrl_c()
 
 from .alone import world
 from .arrays import Arrays

@@ -1,6 +1,6 @@
 """`python -m tinylstm` is the same as the command `tinylstm`."""
 
-from tinylstm.command import run
+from tinylstm_main import main
 
 if __name__ == "__main__":
-    run()
+    main()
