@@ -4,6 +4,7 @@
 vector registers and from any folder: planted_vector_bugs.py hands it copies with a bug.
 """
 
+import functools
 import importlib
 import sys
 import types
@@ -17,7 +18,7 @@ from numba import njit
 from numba.core import types as kinds
 from numba.extending import intrinsic
 
-from tinylstm import kernels
+from tinylstm import functional, kernels
 
 FOLDER = Path(kernels.__file__).parent
 AROUND = 5  # numbers on both sides of an array that nobody may write to
@@ -191,6 +192,7 @@ def rows_go_to_panels(vectors, gates, dtype):
         assert np.array_equal(P, wanted), n
 
 
+@functools.cache
 def compiled(operation, count):
     """A compiled function that does nothing but an intrinsic of `count` arguments."""
     names = ", ".join("abcdefghijklmnopqrst"[:count])
@@ -221,12 +223,112 @@ def rows_are_reduced(vectors, gates, dtype):
         assert total_of(row, AROUND, n) == n * (n - 1) // 2
 
 
+def cells_are_the_textbooks(vectors, gates, dtype):
+    """Each cell, forward and back, on a part of a row inside larger arrays of which nothing else
+    changes: n of H units, from a place of its own in every array.
+    """
+    H, rng = 2 * vectors.lanes(np.dtype(dtype)) + 9, np.random.default_rng(0)
+    for n in (1, H - 3, H):
+        for cell in (lstm, gru, simple_rnn):
+            for operation, arguments, wanted in cell(gates, rng, dtype, H, n):
+                before = [np.copy(a) for a in arguments]
+                compiled(operation, len(arguments))(*arguments)
+                for place, (found, old) in enumerate(zip(arguments, before, strict=True)):
+                    right = wanted.get(place, old)
+                    limit = 8 * np.finfo(dtype).eps * max(1, np.abs(right).max())
+                    assert np.abs(found - right).max() < limit, (operation, place, n)
+
+
+def within(rng, dtype, sizes):
+    """A flat array of random numbers for each size, and where the row begins in it."""
+    for size in sizes:
+        yield rng.uniform(-2, 2, size + 2 * AROUND).astype(dtype)
+        yield int(rng.integers(1, AROUND))
+
+
+def blocks(array, start, H, n, number=4):
+    """The n first numbers of each of some blocks of H, (number, n), as float64."""
+    places = start + H * np.arange(number)[:, None] + np.arange(n)
+    return array[places].astype("float64")
+
+
+def put_blocks(array, start, H, values):
+    """A copy in which the n first numbers of each block are others."""
+    changed = array.astype("float64")
+    for block, row in enumerate(values):
+        changed[start + block * H : start + block * H + len(row)] = row
+    return changed
+
+
+def lstm(gates, rng, dtype, H, n):
+    """The LSTM's cell: a row's four blocks, the bias, c with two rows, h."""
+    z, z0, b, b0, c, c0, h, h0 = within(rng, dtype, (4 * H, 4 * H, 2 * H, H))
+    p0, zero = c0 + H, np.zeros((1, 4 * n))
+    sums = (blocks(z, z0, H, n) + blocks(b, b0, H, n)).reshape(1, -1)
+    old = c[None, p0 : p0 + n].astype("float64")
+    out, cell, found = functional.lstm_cell_forward(sums, zero[:, :n], old, np.zeros((n, 4 * n)))
+    wanted = {0: put_blocks(z, z0, H, found.reshape(4, n)), 4: put_blocks(c, c0, H, cell)}
+    arguments = (z, z0, b, b0, c, p0, c0, h, h0, H, n)
+    yield gates.lstm_cell, arguments, wanted | {7: put_blocks(h, h0, H, out)}
+
+    dh, s0, dout, o0, dc, _, g, g0, c, c0, dz, dz0, db, b0 = within(
+        rng, dtype, (H, H, H, 4 * H, 2 * H, 4 * H, 4 * H)
+    )
+    p0 = c0 + H
+    dz_row, dc_old = functional.lstm_cell_backward(
+        blocks(dh, s0, H, n, 1) + blocks(dout, o0, H, n, 1), blocks(dc, s0, H, n, 1),
+        blocks(c, p0, H, n, 1), blocks(c, c0, H, n, 1), blocks(g, g0, H, n).reshape(1, -1),
+    )  # fmt: skip
+    rows = dz_row.reshape(4, n)
+    wanted = {3: put_blocks(dc, s0, H, dc_old), 10: put_blocks(dz, dz0, H, rows)}
+    wanted[12] = put_blocks(db, b0, H, blocks(db, b0, H, n) + rows)
+    arguments = (dh, dout, o0, dc, s0, g, g0, c, c0, p0, dz, dz0, db, b0, H, n)
+    yield gates.lstm_cell_back, arguments, wanted
+
+
+def gru(gates, rng, dtype, H, n):
+    """The GRU's cell: blocks an, r, u, n, and h with two rows. By its formulas, written out."""
+    z, z0, b, b0, h, h0 = within(rng, dtype, (4 * H, 4 * H, 2 * H))
+    p0 = h0 + H
+    an, zr, zu, zn = blocks(z, z0, H, n) + blocks(b, b0, H, n)
+    r, u = (1 / (1 + np.exp(-a)) for a in (zr, zu))
+    new, old = np.tanh(zn + r * an), blocks(h, p0, H, n, 1)[0]
+    wanted = {0: put_blocks(z, z0, H, [an, r, u, new])}
+    wanted[4] = put_blocks(h, h0, H, [(1 - u) * new + u * old])
+    yield gates.gru_cell, (z, z0, b, b0, h, p0, h0, H, n), wanted
+
+    dh, s0, dout, o0, g, g0, h, p0, dz, dz0, db, b0 = within(
+        rng, dtype, (H, H, 4 * H, H, 4 * H, 4 * H)
+    )
+    an, r, u, new = blocks(g, g0, H, n)
+    d = (blocks(dh, s0, H, n, 1) + blocks(dout, o0, H, n, 1))[0]
+    dzn = d * (1 - u) * (1 - new**2)
+    old = blocks(h, p0, H, n, 1)[0]
+    rows = [dzn * r, dzn * an * r * (1 - r), d * (old - new) * u * (1 - u), dzn]
+    wanted = {0: put_blocks(dh, s0, H, [d * u]), 8: put_blocks(dz, dz0, H, rows)}
+    wanted[10] = put_blocks(db, b0, H, blocks(db, b0, H, n) + rows)
+    yield gates.gru_cell_back, (dh, s0, dout, o0, g, g0, h, p0, dz, dz0, db, b0, H, n), wanted
+
+
+def simple_rnn(gates, rng, dtype, H, n):
+    """The simple net's cell: h = tanh(h + b)."""
+    h, h0, b, b0 = within(rng, dtype, (H, H))
+    out = np.tanh(blocks(h, h0, H, n, 1) + blocks(b, b0, H, n, 1))
+    yield gates.rnn_cell, (h, h0, b, b0, n), {0: put_blocks(h, h0, H, out)}
+    dh, s0, dout, o0, h, h0, dz, dz0, db, b0 = within(rng, dtype, (H, H, H, H, H))
+    d = blocks(dh, s0, H, n, 1) + blocks(dout, o0, H, n, 1)
+    row = d * (1 - blocks(h, h0, H, n, 1) ** 2)
+    wanted = {6: put_blocks(dz, dz0, H, row)}
+    wanted[8] = put_blocks(db, b0, H, blocks(db, b0, H, n, 1) + row)
+    yield gates.rnn_cell_back, (dh, s0, dout, o0, h, h0, dz, dz0, db, b0, n), wanted
+
+
 def dtype_of(name):
     """The scalar type with that name."""
     return np.dtype(name).type
 
 
-OF_ROWS = [rows_go_to_panels, rows_are_reduced]
+OF_ROWS = [cells_are_the_textbooks, rows_go_to_panels, rows_are_reduced]
 OF_VECTORS = [functions_are_accurate, broadcasts, powers_of_two_are_exact]
 OF_VECTORS += [operators_are_those_of_numpy]
 
