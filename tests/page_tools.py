@@ -135,10 +135,11 @@ def open_page(driver, path, address=""):
     driver.get("about:blank")
     driver.get(Path(path).absolute().as_uri() + address)
     net = "return !tinylstm.session.net || tinylstm.session.loaded"
-    until(lambda: driver.execute_script(net), 20)
+    until(lambda: driver.execute_script(net))
 
 
-def until(condition, seconds=20.0):
+def until(condition, seconds=60.0):
+    """Wait for what is shown; for long, since a busy machine may stand still for a while."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := condition():

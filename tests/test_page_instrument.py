@@ -58,7 +58,7 @@ def ids(driver):
 def finish(driver):
     """Wait until the piece is composed, and give its ids."""
     done = "const { piece } = tinylstm.player; return piece.draft && !piece.composing"
-    until(lambda: driver.execute_script(done), 30)
+    until(lambda: driver.execute_script(done))
     return ids(driver)
 
 
@@ -139,7 +139,7 @@ def test_endless_music_stays_a_little_ahead_of_what_is_heard(played):
     until(lambda: played.execute_script(ahead)[0] > 1.5)
     now, last, composing = played.execute_script(ahead)
     assert composing and now < last < now + 8 + 16  # a single note may wait for long
-    until(lambda: played.execute_script(ahead)[1] > last, 20)
+    until(lambda: played.execute_script(ahead)[1] > last)
 
 
 def test_a_link_makes_the_piece_again(played, exact):
@@ -197,7 +197,7 @@ def play_phrase(driver, letters, gap=0.25):
 
 def answers(driver, count):
     log = "return tinylstm.duet.log"
-    return until(lambda: len(found := driver.execute_script(log)) >= count and found, 15)
+    return until(lambda: len(found := driver.execute_script(log)) >= count and found)
 
 
 def test_it_answers_a_phrase_in_time_and_in_its_key(played):
@@ -213,7 +213,7 @@ def test_it_answers_a_phrase_in_time_and_in_its_key(played):
     assert 0 <= heard - log["over"] <= 0.3 and abs(heard - log["start"]) < 0.1
     notes = played.execute_script("return tinylstm.player.piece.notes")
     assert sounded[0]["pitch"] == notes[first][2]
-    until(lambda: "Your turn" in played.find_element("id", "status").text, 20)
+    until(lambda: "Your turn" in played.find_element("id", "status").text)
     whole = ids(played)
     play_phrase(played, "jhgh")
     answers(played, 2)
@@ -373,7 +373,7 @@ def test_axe_finds_nothing(opened, theme):
 def test_on_a_phone_and_pictures_of_it(opened, page, tmp_path):
     folder = Path(os.environ.get("TINYLSTM_SCREENSHOTS", tmp_path))
     open_page(opened, os.environ.get("TINYLSTM_PAGE", page[0]))
-    until(lambda: opened.find_element("id", "inside").is_displayed(), 20)
+    until(lambda: opened.find_element("id", "inside").is_displayed())
     for name, width, theme in (
         ("page-desktop", 1180, "light"), ("page-dark", 1180, "dark"), ("page-phone", 360, "light"),
     ):  # fmt: skip
