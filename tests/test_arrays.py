@@ -29,7 +29,8 @@ def test_batches_are_time_major_and_cut_after_the_longest_sequence():
     assert first.x[:, 1, 0].tolist() == [1, 0, 0] and first.mask.flags.c_contiguous
     assert second.x.shape == (4, 1, 2) and second.mask.all()
     assert first.targets.tolist() == [0, 1] and (first.tokens, second.tokens) == (2, 1)
-    assert first.reset.tolist() == [True, True] and first.x.dtype == np.float32
+    assert first.reset.tolist() == [True, True] and first.reset.dtype == bool
+    assert first.x.dtype == np.float32
 
 
 def test_three_ways_to_say_the_same():

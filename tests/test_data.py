@@ -155,6 +155,7 @@ def test_a_run_is_known_by_the_same_words_and_hashes_as_ever():
     """Checkpoints hold them: if one changed, no old run could go on."""
     tokens = tl.Tokens(np.arange(12) % 6, [0, 5])
     for dtype in (np.int64, np.int8):
+        tokens = tl.Tokens(tokens.ids.astype(dtype), tokens.starts.astype(dtype))
         assert tl.Streams(tokens, 2, 3, 7, True, True, KEYS.astype(dtype)).describe() == {
             "data": "Streams", "tokens": "c9b4a48592bb777f", "variants": "117821aab1932fe8",
             "streams": 2, "steps": 3, "shuffle": True, "whole_pieces": True, "data_seed": 7,
