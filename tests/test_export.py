@@ -10,7 +10,13 @@ import pytest
 
 from tinylstm.music import Note, Piece, read_midi
 from tinylstm.music.files import read_music
-from tinylstm.music.files.export import WRITERS, NoSynthesizerError, soundfont, write_piece
+from tinylstm.music.files.export import (
+    WRITERS,
+    NoSynthesizerError,
+    normalise,
+    soundfont,
+    write_piece,
+)
 
 TUNE = Piece(
     "tune",
@@ -50,6 +56,19 @@ def test_a_keyboard_has_two_staves_and_all_parts_equally_many_bars(tmp_path):
     assert len(tree.findall(".//sound[@tempo]")) == 1 and "score-partwise" in path.read_text()
     assert len(tree.findall("part/measure[5]/barline")) == len(tree.findall(".//barline")) > 0
     assert len(read_music(path).notes) == 23
+
+
+@pytest.mark.parametrize("loudest", [300, 32767])
+def test_sound_is_as_loud_as_it_can_be_without_clipping(tmp_path, loudest):
+    wave_form = (np.sin(np.arange(4000) / 9) * loudest).astype("<i2")
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((2, 2, 44_100, 0, "NONE", ""))
+        file.writeframes(wave_form.tobytes())
+    normalise(tmp_path / "a.wav")
+    with wave.open(str(tmp_path / "a.wav")) as file:
+        found = np.frombuffer(file.readframes(4000), "<i2")
+    assert np.abs(found).max() == round(0.9 * 32767)
+    assert np.corrcoef(found, wave_form)[0, 1] > 0.9999
 
 
 @pytest.mark.skipif(not shutil.which("fluidsynth"), reason="no fluidsynth: no .wav is made")

@@ -181,6 +181,7 @@ def compose(
     json_path: Path | None,
     net: Literal["float16", "float32"],
     no_net: bool,
+    form: str | None,
     **others: Any,
 ) -> None:
     """Compose pieces with the network in CHECKPOINT, the model.npz that training wrote.
@@ -200,6 +201,8 @@ def compose(
     from tinylstm.music.files import read_music
     from tinylstm.music.files.export import check_export, write_piece
 
+    if form and primer:
+        raise click.UsageError("--form begins from nothing: leave out --primer")
     if bars and not primer:
         raise click.UsageError('--bars shortens --primer; for the new piece use --length "8 bars"')
     out = out or tuple(checkpoint.with_name(f"song-{seed}{kind}") for kind in (".mid", ".html"))
@@ -216,7 +219,13 @@ def compose(
     start, seeds = read_music(primer) if primer else None, range(seed, seed + takes)
     ranks = ranks_of(tl.world())
     asked = wanted, how, start, bars, not drop_primer, ranks.rank == 0, control
-    made = ranks.spread(lambda some: music.compose_takes(loaded, some, *asked), list(seeds))
+
+    def made_of(some: list[int]) -> list[Any]:
+        if form:
+            return music.compose_form(loaded, form, wanted, some, how, control)
+        return music.compose_takes(loaded, some, *asked)
+
+    made = ranks.spread(made_of, list(seeds))
     if ranks.rank:
         return
     for warning in warnings_of(made, wanted):

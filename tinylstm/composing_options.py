@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 STUCK = 64  # tokens that repeat one cycle of up to 8: longer than people do
 OPTIONS = [
+    click.option("--form", help='Sections of --length each, such as AABA and "8 bars".'),
     click.option(
         "--rhythm-temperature",
         default=1.0,

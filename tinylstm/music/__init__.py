@@ -6,7 +6,16 @@ corpus/corpus.py, composing/compose.py, evaluation/compare.py. Next: notes.py.
 
 from ..generate import Sampling
 from ..generate import generate_columns as compose
-from .composing import Control, Key, Length, Take, compose_notes, compose_takes, openings
+from .composing import (
+    Control,
+    Key,
+    Length,
+    Take,
+    compose_form,
+    compose_notes,
+    compose_takes,
+    openings,
+)
 from .corpus import Corpus, EmptyCorpusError, load_corpus
 from .files import UnreadableFileError, read_midi, write_midi
 from .notes import DRUMS, Note, Piece
@@ -38,6 +47,7 @@ __all__ = [
     "UnknownTokenWarning",
     "UnreadableFileError",
     "compose",
+    "compose_form",
     "compose_notes",
     "compose_takes",
     "fit_preset",

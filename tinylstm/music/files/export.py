@@ -8,10 +8,13 @@ import os
 import shutil
 import subprocess
 import tempfile
+import wave
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ...files import FileError, check_writable, quoted, replacing
 from ..notes import Note, Piece
@@ -19,6 +22,8 @@ from . import write_midi
 
 SOUNDFONTS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
 RATE = 44_100  # samples per second
+QUIET = "0.1"  # FluidSynth's gain: many notes at once must not be clipped
+PEAK = 0.9  # of a .wav file, as a share of what it can hold
 LONGEST_WRITTEN = 16.0  # quarter notes
 KEYBOARDS = range(24)  # General MIDI's pianos, celesta to dulcimer, organs and accordions
 
@@ -122,12 +127,25 @@ def _wav(path: Path, piece: Piece) -> None:
     with tempfile.TemporaryDirectory() as folder:
         middle, sound = Path(folder) / "piece.mid", Path(folder) / "piece.wav"
         _midi(middle, piece)
-        command = [program, "-ni", "-q", "-r", str(RATE), "-F", str(sound)]
+        command = [program, "-ni", "-q", "-g", QUIET, "-r", str(RATE), "-F", str(sound)]
         done = subprocess.run([*command, str(font), str(middle)], capture_output=True, text=True)
         if done.returncode or not sound.exists():
             raise NoSynthesizerError(f"cannot write {path}: fluidsynth says {done.stderr.strip()}")
+        normalise(sound)
         with replacing(path) as stream:
             stream.write(sound.read_bytes())
+
+
+def normalise(path: Path) -> None:
+    """Scale a 16-bit .wav file, so that its peak is at PEAK of what the format can hold."""
+    with wave.open(str(path)) as file:
+        form, frames = file.getparams(), file.readframes(file.getnframes())
+    samples = np.frombuffer(frames, "<i2").astype(np.float64)  # (N,) of all channels
+    if form.sampwidth != 2 or not (loudest := np.abs(samples).max(initial=0)):
+        return
+    with wave.open(str(path), "wb") as file:
+        file.setparams(form)
+        file.writeframes((samples * (PEAK * 32767 / loudest)).round().astype("<i2").tobytes())
 
 
 def synthesizer(path: Path) -> str:
