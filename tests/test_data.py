@@ -91,6 +91,7 @@ STREAMS = (
 
 @given(corpora(), st.tuples(*STREAMS), st.integers(0, 2))
 @example(MANY, (4, 2, 1, True, True, KEYS), 1)
+@example(tl.Tokens(np.arange(5), [0, 1, 4]), (9, 2, 0, False, True, None), 0)  # two have no pair
 def test_streams_agree_with_their_slow_twin(tokens, options, epoch):
     data, variants = tl.Streams(tokens, *options), KEYS[:1] if options[5] is None else KEYS
     wanted = list(slow_epoch(tokens, *options[:5], variants, epoch))
