@@ -1,4 +1,4 @@
-"""Twenty held-out melodies harmonised: faults per 100 chords beside Bach's own; docs/chorales.md.
+"""Twenty held-out melodies harmonised: faults per 100 chords beside Bach's own.
 
     python benchmarks/chorales.py out-bach/model.npz
 

@@ -1,6 +1,6 @@
 """Train on Bach's chorales, which music21 has installed, and harmonise a melody.
 
-    python examples/train_bach.py                                     about three minutes
+    python examples/train_bach.py                                     about four minutes
     python examples/train_bach.py --melody "G4 | G4 D5 B4 G4 | A4 B4:2 r | C5 B4 A4:2 | G4:3"
     python examples/train_bach.py --melody tune.mid                   its highest notes
 

@@ -124,17 +124,9 @@ ARTICLE = Preset(
 CHORALES = replace(
     DEFAULT,
     name="chorales",
-    why="for four-part chorales (music21:bach), with bars: about three minutes",
+    why="for four-part chorales (music21:bach), with bars: about four minutes",
     epochs=20,
     tokenizer="bars",
 )
 
-FOLK = replace(
-    DEFAULT,
-    name="folk",
-    why="for tunes of one voice (music21:ryansMammoth), with bars: about three minutes",
-    epochs=20,
-    tokenizer="bars",
-)
-
-PRESETS = {preset.name: preset for preset in (QUICK, DEFAULT, BEST, CHORALES, FOLK, ARTICLE)}
+PRESETS = {preset.name: preset for preset in (QUICK, DEFAULT, BEST, CHORALES, ARTICLE)}
