@@ -274,7 +274,6 @@ def test_the_words_of_the_warning():
     strange = piece_of(*(Note(i, 1, 72 + i) for i in range(6)), Note(9, 1, 62))
     with pytest.warns(UnknownTokenWarning) as told:
         tokenizer.encode(strange)
-    assert told[0].filename == __file__
     assert str(told[0].message) == (
         "piece: 6 unknown tokens replaced (C5 by C4, C#5 by D4, D5 by D4, E-5 by D4, E5 by D4, ...)"
     )

@@ -74,6 +74,7 @@ RUN_DAMAGE = {
     "unheard_of": lambda a, d: d["run"].update(unheard_of=1),
     "states of 1 layers, not 5": lambda a, d: d["run"].update(layers=1),
     "no slots of the optimizer": lambda a, d: [a.pop(k) for k in list(a) if "/slots/" in k],
+    "no run/states/1/0": lambda a, d: [a.pop(k) for k in list(a) if "/states/" in k],
     r"no run/slots/v/dense_1.b": lambda a, d: a.pop("run/slots/v/dense_1.b"),
     r"run/slots/m/dense_1.b is \(0,\)": lambda a, d: a.update(
         {"run/slots/m/dense_1.b": np.zeros(0, np.float32)}
