@@ -17,6 +17,7 @@ from tinylstm.interchange.parts import Part, assemble, dense, lookup, need
 from tinylstm.interchange.tables import ORDERS, Gates, from_framework, to_framework
 from tinylstm.layers import GRU, SimpleRNN
 from tinylstm.music import EventTokenizer, Note, Piece, Sampling, compose_takes
+from tinylstm.music.composing.control import PLAIN
 
 HERE = Path(__file__).parent
 extra = needs("onnx", "h5py", "safetensors")
@@ -185,7 +186,7 @@ def goes_on_and_composes(loaded, tokenizer, streams, nats):
     history = tl.fit(model, data, 4, None, tl.Adam(0.01), threads=1)
     assert history[-1]["loss"] < history[0]["loss"] < nats + 0.7
     checkpoint = tl.Checkpoint(model, tokenizer.to_config())
-    (take,) = compose_takes(checkpoint, [0], 20, Sampling(0))
+    (take,) = compose_takes(checkpoint, [0], 20, Sampling(0), control=PLAIN)
     assert len(take.notes) == 20 and {note.pitch for note in take.notes} <= {60, 64, 67}
 
 
