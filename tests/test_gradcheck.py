@@ -313,10 +313,18 @@ def test_python_dash_m():
     assert (done.returncode, done.stderr) == (0, "") and "all within 1e-12" in done.stdout
 
 
-@pytest.mark.parametrize("method", ["central", "directional"])
-def test_the_report_names_what_it_checked_and_that_is_what_ran(method, monkeypatch):
-    pytest.importorskip("numba")
+@pytest.fixture
+def kernels():
+    """The kernels, where Numba is installed and its compiler is not switched off."""
+    if pytest.importorskip("numba").config.DISABLE_JIT:
+        pytest.skip("Numba's compiler is switched off")
     from tinylstm import kernels
+
+    return kernels
+
+
+@pytest.mark.parametrize("method", ["central", "directional"])
+def test_the_report_names_what_it_checked_and_that_is_what_ran(method, monkeypatch, kernels):
 
     model = Sequential([Embedding(5, 3), LSTM(4, True), Dense(5)], dtype=np.float64)
     ids = np.array([[0, 1], [2, 3], [4, 4]])
@@ -344,8 +352,7 @@ def test_the_kernels_take_no_complex_numbers():
         gradcheck(built(LSTM(4, True)), X, backend="gpu")
 
 
-def test_the_command_line_checks_either_implementation(capsys):
-    pytest.importorskip("numba")
+def test_the_command_line_checks_either_implementation(capsys, kernels):
     assert main(["lstm"]) == 0 and "(textbook)" in capsys.readouterr().out
     assert main(["lstm", "--backend", "numba"]) == 0
     assert "(kernels: lstm_backward, lstm_forward)" in capsys.readouterr().out
