@@ -30,7 +30,7 @@ def cost() -> float:
         questions += [("lstm_forward", sizes), ("lstm_backward", sizes)]
     problems = []
     for name, sizes in questions:
-        make = twins.lstm_problem if sizes else twins.loss_problem
+        make = twins.recurrent_problem if sizes else twins.loss_problem
         problems.append((name, getattr(kernels, name), make(name, np.dtype(np.float32), *sizes)))
     for _, kernel, arguments in problems:
         kernel(*arguments)  # loads the compiled code
