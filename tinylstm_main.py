@@ -9,7 +9,7 @@ import signal
 def main() -> None:
     """Import the commands, then run the one that was asked for."""
     expect_ctrl_c()
-    from tinylstm.command import run
+    from tinylstm.commands.shared import run
 
     if signal.getsignal(signal.SIGINT) is stop:
         signal.signal(signal.SIGINT, signal.default_int_handler)

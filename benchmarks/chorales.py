@@ -2,8 +2,9 @@
 
     python benchmarks/chorales.py out-bach/model.npz
 
-The melodies are sopranos of held-out chorales that occur in no training piece, in any harmony and
-key: Bach harmonised many tunes more than once. Beside Bach and the net stands chance: below each
+The melodies are sopranos of held-out chorales, those that share least with the sopranos of the
+training chorales, in any key: Bach harmonised many tunes more than once. It prints how much that
+is. Beside Bach and the net stands chance: below each
 note of the melody a chord that a training chorale has below that pitch, drawn freely.
 """
 

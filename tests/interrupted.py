@@ -35,8 +35,8 @@ import tinylstm_main as start
 usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
 if usual: signal.signal(signal.SIGINT, start.stop)
 print("ready", flush=True)
-import tinylstm.command
-run, tinylstm.command.run = tinylstm.command.run, small
+import tinylstm.commands.shared
+run, tinylstm.commands.shared.run = tinylstm.commands.shared.run, small
 start.main()
 """
 

@@ -27,7 +27,7 @@ CORPUS, SPLIT, CACHE, TRAINING = (
     f"{M}/training.py",
 )
 RESUME = "test_resume.py::test_what_is_not_in_the_weights_goes_on_too"
-LIMITS, COMPOSE = f"{M}/composing/limits.py", f"{M}/composing/compose.py"
+LIMITS, COMPOSE, CONTROL = (f"{M}/composing/{n}.py" for n in ("limits", "compose", "control"))
 COPIES, COMPARE, STATISTICS, FORM, HARMONY, RHYTHM = (
     f"{M}/evaluation/{n}.py"
     for n in ("copies", "compare", "statistics", "form", "harmony", "rhythm")
@@ -123,7 +123,7 @@ MUSIC_BUGS = [
         "an opening that runs on into the next piece", "test_music_training.py"),
     MusicBug(LIMITS, "self.steps_wanted + -now % self.bar", "self.steps_wanted",
         "bars counted from the middle of a bar", "test_compose.py"),
-    MusicBug(LIMITS, "metre[0] * 4 / metre[1] if self.unit", "metre[0] * 1.0 if self.unit",
+    MusicBug("music/notes.py", "return beats * 4 / unit", "return beats * 1.0",
         "bars of eighths as long as bars of quarters", "test_limits.py"),
     MusicBug(COPIES, "return Passage(best + 1, self.names[piece]",
         "return Passage(best, self.names[piece]",
@@ -143,7 +143,8 @@ MUSIC_BUGS = [
         "a bar in another key not recognised", "test_form.py"),
     MusicBug(FORM, "& (inner >= 2 * waits.mean())", "", "a phrase after every long note",
         "test_form.py"),
-    MusicBug(HARMONY, "np.roll(profiles, tonic, axis=1)", "np.roll(profiles, -tonic, axis=1)",
+    MusicBug(CONTROL, "np.roll(PROFILES[key.mode], key.tonic)",
+        "np.roll(PROFILES[key.mode], -key.tonic)",
         "keys the wrong way around", "test_harmony.py"),
     MusicBug(HARMONY, "np.minimum(end[j], end[i])", "end[j]",
         "notes that sound together after one has ended", "test_harmony.py"),

@@ -55,6 +55,16 @@ class Note(NamedTuple):
     track: int = 0
 
 
+def quarters_in(metre: tuple[int, int]) -> float:
+    """The quarter notes of a bar of this metre.
+
+    >>> quarters_in((6, 8))
+    3.0
+    """
+    beats, unit = metre
+    return beats * 4 / unit
+
+
 @dataclass(frozen=True)
 class Piece:
     """The notes of a file, and what else it says about them.
@@ -101,8 +111,7 @@ class Piece:
     @property
     def bar(self) -> float:
         """The length of the first bar in quarter notes."""
-        beats, unit = self.time_signature
-        return beats * 4 / unit
+        return quarters_in(self.time_signature)
 
     @property
     def key(self) -> str | None:

@@ -202,8 +202,7 @@ def compose_notes(
 
 def _primer_ids(tokenizer: Tokenizer, primer: Piece, bars: int | None) -> ndarray:
     """The ids (T,) to continue from, of the first bars of a primer."""
-    beats, unit = primer.time_signature
-    end = np.inf if bars is None else bars * beats * 4 / unit  # quarter notes
+    end = np.inf if bars is None else bars * primer.bar  # quarter notes
     notes = tuple(note for note in primer.notes if note.onset < end)
     ids = tokenizer.primer(Piece(primer.name, notes, path=primer.path)) if notes else np.zeros(0)
     if not len(ids):

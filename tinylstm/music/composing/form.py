@@ -7,10 +7,11 @@ section ends on the held chord of the tonic, unless the `Control` says no. Next:
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from math import ceil
 
 from ...checkpoint import Checkpoint
 from ...generate import Sampling
-from ..notes import Note, Piece
+from ..notes import Note, Piece, quarters_in
 from .compose import Take, compose_takes, tokenizer_of
 from .control import Control
 from .limits import Length
@@ -56,29 +57,20 @@ def _sections(
 ) -> Take:
     """The piece of one seed."""
     known, notes, take = dict[str, list[Note]](), list[Note](), None
-    tokenizer = tokenizer_of(checkpoint)
     for place, letter in enumerate(form):
         if letter not in known or take is None:
             before = Piece("so far", tuple(notes)) if notes else None
             if take:
                 control = replace(control, tempo=take.tempo, metre=take.time_signature)
-            bar = _bar(take.time_signature if take else control.metre or (4, 4))
-            reached = -(
-                -max((n.onset for n in notes), default=0.0) // bar
-            )  # whole bars, rounded up
-            left = (place + 1) * length.amount - reached
-            asked = [seed], Length(left, "bars"), sampling, before
-            (take,) = compose_takes(checkpoint, *asked, control=control)
+            bar = quarters_in(control.metre or (4, 4))
+            reached = ceil(max((note.onset for note in notes), default=0.0) / bar)  # whole bars
+            asked = Length((place + 1) * length.amount - reached, "bars"), sampling, before
+            (take,) = compose_takes(checkpoint, [seed], *asked, control=control)
             begin = place * length.amount * bar
             new = [note for note in take.notes[len(notes) :] if note.onset >= begin]  # no upbeat
             known[letter] = [note._replace(onset=note.onset - begin) for note in new]
-        begin = place * length.amount * _bar(take.time_signature)
+        begin = place * length.amount * quarters_in(take.time_signature)
         notes += [note._replace(onset=note.onset + begin) for note in known[letter]]
-    ids = tokenizer.encode(Piece("form", tuple(notes), path=None))
     assert take is not None
+    ids = tokenizer_of(checkpoint).encode(Piece("form", tuple(notes)))
     return replace(take, ids=ids, primed=0, notes=notes)
-
-
-def _bar(metre: tuple[int, int]) -> float:
-    """The quarter notes of a bar."""
-    return metre[0] * 4 / metre[1]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import ndarray
 
+from ..notes import quarters_in
 from ..tokenizers.grammar import Grammar, Kind
 
 MOST = 100_000  # notes of a piece, and twice its quarter notes
@@ -58,7 +59,7 @@ class Length:
         """
         if self.unit in ("notes", "free"):
             return np.inf
-        each = metre[0] * 4 / metre[1] if self.unit == "bars" else tempo / 60
+        each = quarters_in(metre) if self.unit == "bars" else tempo / 60
         if self.amount * each > MOST / 2:
             most = f"{MOST / 2 / each:.0f} {self.unit}"
             raise ValueError(f"length is {self.amount:g} {self.unit}: a piece has at most {most}")

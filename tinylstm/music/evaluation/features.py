@@ -103,7 +103,7 @@ def _pitches(notes: Sequence[Note]) -> dict[str, float]:
     steps = np.diff(top) if len(top) > 1 else np.zeros(1, int)
     return (
         {f"degree {step}": float(share) for step, share in enumerate(degrees)}
-        | {"minor": float(key.minor), "mean pitch": float(pitches.mean())}
+        | {"minor": float(key.mode == "minor"), "mean pitch": float(pitches.mean())}
         | {"spread of pitch": float(pitches.std()), "mean melody": float(top.mean())}
         | {"spread of melody": float(top.std()), "upward": float((steps > 0).mean())}
         | {"turns": float((steps[1:] * steps[:-1] < 0).mean()) if len(steps) > 1 else 0.0}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..notes import Note
-from .harmony import key_of, tonic_triad
+from .harmony import key_of
 from .statistics import GRID, tones
 
 PATTERN = 6  # intervals
@@ -142,7 +142,7 @@ def phrase_endings(notes: Sequence[Note]) -> float:
     1.0
     """
     ends = melody(notes)[phrase_ends(notes), 1]
-    return float(np.isin(ends % 12, tonic_triad(key_of(notes))).mean()) if len(ends) else 0.0
+    return float(np.isin(ends % 12, key_of(notes).triad()).mean()) if len(ends) else 0.0
 
 
 def ends_on_tonic(notes: Sequence[Note]) -> bool:

@@ -1,31 +1,15 @@
 """Harmony: the key, how clear it is, dissonance and voices that cross. Next: form.py."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy import ndarray
 
+from ..composing.control import Key, best_key
 from ..notes import Note
 from .statistics import GRID, tones
 
-# How well each pitch class fits C major and C minor (C. Krumhansl and E. Kessler, "Tracing the
-# dynamic changes in perceived tonal organization", 1982).
-PROFILES = np.array(
-    [
-        [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88],
-        [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17],
-    ]
-)
 DISSONANT = np.isin(np.arange(12), (1, 2, 6, 10, 11))  # seconds, sevenths and the tritone
-
-
-class Key(NamedTuple):
-    """A key, and how well a piece fits it."""
-
-    tonic: int  # a pitch class: 0 is C
-    minor: bool
-    clarity: float  # the correlation with the key's profile, at most 1
 
 
 def pitch_class_time(notes: Sequence[Note]) -> ndarray:
@@ -35,42 +19,22 @@ def pitch_class_time(notes: Sequence[Note]) -> ndarray:
 
 
 def key_of(notes: Sequence[Note]) -> Key:
-    """The key whose profile correlates best with how long each pitch class sounds.
+    """The key that fits best how long each pitch class sounds.
 
-    (C. Krumhansl, "Cognitive foundations of musical pitch", 1990, chapter 4.)
-
-    >>> key = key_of([Note(t, 1, 62 + p) for t, p in enumerate([0, 2, 4, 5, 7, 9, 11, 0, 4, 7])])
-    >>> key.tonic, key.minor
-    (2, False)
+    >>> key_of([Note(t, 1, 62 + p) for t, p in enumerate([0, 2, 4, 5, 7, 9, 11, 0, 4, 7])])
+    Key(tonic=2, mode='major')
     """
-    time = pitch_class_time(notes)
-    time = time - time.mean()
-    profiles = PROFILES - PROFILES.mean(axis=1, keepdims=True)  # (2, 12)
-    keys = np.stack([np.roll(profiles, tonic, axis=1) for tonic in range(12)])  # (12, 2, 12)
-    size = np.linalg.norm(keys, axis=2) * np.linalg.norm(time)  # (12, 2)
-    r = (keys @ time) / np.maximum(size, 1e-12)
-    tonic, minor = np.unravel_index(r.argmax(), r.shape)
-    return Key(int(tonic), bool(minor), float(r.max()))
-
-
-def tonic_triad(key: Key) -> list[int]:
-    """The pitch classes of the tonic triad.
-
-    >>> tonic_triad(Key(9, True, 1.0))
-    [9, 0, 4]
-    """
-    return [(key.tonic + step) % 12 for step in (0, 3 if key.minor else 4, 7)]
+    return best_key(pitch_class_time(notes))[0]
 
 
 def key_clarity(notes: Sequence[Note]) -> float:
-    """The correlation of the pitch classes with the profile of the best-fitting key.
+    """How well that key fits: the correlation with its profile. (C. Krumhansl, 1990.)
 
-    0 if all twelve sound equally long. (Krumhansl, 1990.)
-
-    >>> round(key_clarity([Note(t, p, 60 + t) for t, p in enumerate(PROFILES[0])]), 6)
+    >>> from tinylstm.music.composing.control import PROFILES
+    >>> round(key_clarity([Note(t, p, 60 + t) for t, p in enumerate(PROFILES["major"])]), 6)
     1.0
     """
-    return key_of(notes).clarity
+    return best_key(pitch_class_time(notes))[1]
 
 
 def dissonance(notes: Sequence[Note]) -> float:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from statistics import mode
 
-from ..notes import Note, Piece
+from ..notes import Note, Piece, quarters_in
 from .events import BEATS, EventTokenizer
 from .grammar import LONGEST_BAR, BarGrammar, Grammar, Kind
 
@@ -105,9 +105,9 @@ def bar_lines(piece: Piece) -> list[float]:
     changes = piece.time_signatures or ((0.0, (4, 4)),)
     ends = [onset for onset, _ in changes[1:]] + [max(piece.length, changes[-1][0] + 1)]
     found: list[float] = []
-    for (start, (beats, unit)), end in zip(changes, ends, strict=True):
+    for (start, metre), end in zip(changes, ends, strict=True):
         now = start if found else 0
         while now < end:
             found.append(now)
-            now += beats * 4 / unit
+            now += quarters_in(metre)
     return [*found, now]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-FILE = click.Path(path_type=Path)
+from .shared import FILE
+
 FORMATS = ".onnx, .keras, .weights.h5 or .safetensors"
 
 

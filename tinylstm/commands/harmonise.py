@@ -1,10 +1,10 @@
-"""The command `tinylstm harmonise`. The other commands are in ../../cli.py."""
+"""The command `tinylstm harmonise`: voices below a melody."""
 
 from pathlib import Path
 
 import click
 
-from ...command import FILE, SEED
+from .shared import FILE, SEED
 
 
 @click.command("harmonise")
@@ -41,12 +41,12 @@ def harmonise_command(
     tinylstm harmonise out/model.npz "G4 | G4 D5 B4 G4 | A4:1/2 B4 C5:1 B4 A4 | B4:3"
     tinylstm harmonise out/model.npz tune.mid --out tune.musicxml
     """
-    from ...checkpoint import load_checkpoint
-    from ...files import quoted
-    from ..files import read_music
-    from ..files.export import check_export, write_piece
-    from .harmonise import harmonise
-    from .melody import melody_from_names, top_line
+    from ..checkpoint import load_checkpoint
+    from ..files import quoted
+    from ..music.composing.harmonise import harmonise
+    from ..music.composing.melody import melody_from_names, top_line
+    from ..music.files import read_music
+    from ..music.files.export import check_export, write_piece
 
     out = out or (checkpoint.with_name(f"harmony-{seed}.mid"),)
     for path in out:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .command import FILE, INSTRUMENTS, JSON, SEED
+from .shared import FILE, INSTRUMENTS, JSON, SEED, write_json
 
 if TYPE_CHECKING:
-    from .music import Corpus
-    from .music.evaluation import Excerpt
-    from .music.notes import Instruments
+    from ..music import Corpus
+    from ..music.evaluation import Excerpt
+    from ..music.notes import Instruments
 
 AT_ONCE = 25  # pieces composed in one batch
 ENOUGH = 20  # held-out pieces: with fewer, all pieces of the folder are the human ones
@@ -48,9 +48,8 @@ def judge_command(
     tinylstm judge out/model.npz --midi my_songs
     tinylstm judge composed --midi my_songs --length 200 --json figures.json
     """
-    from .cli import _write_json
-    from .music.evaluation import table
-    from .music.evaluation.compare import ENDINGS, Judge
+    from ..music.evaluation import table
+    from ..music.evaluation.compare import ENDINGS, Judge
 
     composed = pieces.suffix == ".npz"
     if composed:
@@ -73,16 +72,16 @@ def judge_command(
         summary["distinction"] = distinction.plain()
     except ImportError as error:
         click.echo(f"\nhow well a classifier tells them apart: {error}")
-    _write_json(json_path, summary)
+    write_json(json_path, summary)
 
 
 def _composed(
     path: Path, midi: Path, count: int, length: int, temperature: float | None, seed: int
 ) -> tuple[Corpus, list[Excerpt]]:
     """The music that a network was trained on, and pieces that it composes."""
-    from . import PRESETS, load_checkpoint
-    from .music import Sampling, compose_takes, load_corpus, tokenizer_from_config
-    from .music.evaluation.compare import excerpt_of
+    from .. import PRESETS, load_checkpoint
+    from ..music import Sampling, compose_takes, load_corpus, tokenizer_from_config
+    from ..music.evaluation.compare import excerpt_of
 
     checkpoint = load_checkpoint(path)
     preset = PRESETS.get(checkpoint.settings.get("preset", ""), PRESETS["default"])
@@ -100,8 +99,8 @@ def _read(
     folder: Path, midi: Path, instruments: Instruments | None
 ) -> tuple[Corpus, list[Excerpt]]:
     """A folder of human music, and the pieces of another folder on the same grid."""
-    from .music import EventTokenizer, load_corpus
-    from .music.evaluation.compare import whole_pieces
+    from ..music import EventTokenizer, load_corpus
+    from ..music.evaluation.compare import whole_pieces
 
     tokenizer = EventTokenizer(instruments=instruments or "piano")
     return load_corpus(midi, tokenizer), whole_pieces(

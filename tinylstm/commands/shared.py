@@ -1,7 +1,8 @@
-"""What the commands of cli.py share: their options, and how errors and Ctrl-C end them."""
+"""What the commands share: their options, and how errors and Ctrl-C end them."""
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import threading
@@ -45,6 +46,15 @@ class Commands(click.Group):
         except KeyboardInterrupt as interrupt:
             click.echo(str(interrupt) or "interrupted", err=True)
             ctx.exit(130)
+
+
+def write_json(path: Path | None, values: object) -> None:
+    """Write plain values as JSON to the path, if one is given."""
+    from tinylstm.files import replacing
+
+    if path:
+        with replacing(path) as stream:
+            stream.write(json.dumps(values, indent=1).encode())
 
 
 def run() -> None:
