@@ -181,12 +181,10 @@ def optimizer_step(optimizer: Any, p: ndarray, g: ndarray) -> Callable[..., None
 
 def _run(name: str, arrays: tuple[Any, ...], *args: Any) -> Any:
     """The function of that name: the kernel if it fits the arrays and equals the definition."""
-    definition = getattr(twins.home(name), name)
     if (fast := kernels_for(*arrays)) is not None:
         twin = getattr(fast, name)
         difference = twins.function_differs(name, twin, args)
-        where = f"{twins.home(name).__name__.rpartition('.')[-1]}.{name}"
-        if not (difference or _warned) or _trusted(where, twin, difference):
+        if not (difference or _warned) or _trusted(name, twin, difference):
             if here := _here.get():
                 here[1].add(name)
             return twin(*args)
@@ -195,7 +193,7 @@ def _run(name: str, arrays: tuple[Any, ...], *args: Any) -> Any:
         if why not in _warned:
             _warned.add(why)
             _warn(why, "Give x the model's type, or silence this")
-    return definition(*args)
+    return getattr(twins.home(name), name)(*args)
 
 
 def _trusted(name: str, twin: Any, difference: str) -> bool:
@@ -204,7 +202,8 @@ def _trusted(name: str, twin: Any, difference: str) -> bool:
         _warned.discard(name)
         return True
     file = f"kernels/{twin.__module__.split('.')[-1]}.py"
-    why = f"{name} no longer gives what its fast twin in {file} gives ({difference})"
+    where = name if "." in name else f"{twins.home(name).__name__.split('.')[-1]}.{name}"
+    why = f"{where} no longer gives what its fast twin in {file} gives ({difference})"
     if chosen() == "numba":
         raise ValueError(f"{why}: port the change to {file}, or use backend 'auto' or 'numpy'")
     if name not in _warned:
