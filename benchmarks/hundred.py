@@ -3,8 +3,9 @@
     python benchmarks/hundred.py                                  trains both networks first
     python benchmarks/hundred.py --default out/model.npz --article out-article/model.npz
     python benchmarks/hundred.py --pieces 10 --out /tmp/ten.md    a quick look
-    python benchmarks/hundred.py --only temperatures              how the default was chosen
-    mpiexec -n 4 python benchmarks/hundred.py                     on four processes
+    python benchmarks/hundred.py --only temperatures              the same at other temperatures
+    python benchmarks/hundred.py --plain --only default --out /tmp/plain.md
+                                                                  without recall and other rules
 
 Are pieces stuck in a cycle? Copied from the training set? Are their statistics like those of human
 pieces? Can a classifier tell them apart (needs scikit-learn: the extra `judge`)? Tests the default
@@ -15,6 +16,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ import tinylstm as tl
 from tinylstm import music
 from tinylstm.alone import ranks_of
 from tinylstm.files import replacing
+from tinylstm.music.composing.compose import default_sampling
+from tinylstm.music.composing.control import PLAIN
 from tinylstm.music.evaluation.compare import ENDINGS, FORM_LABELS, LABELS, Judge, excerpt_of
 
 HERE = Path(__file__).resolve().parent
@@ -39,6 +43,7 @@ def arguments() -> argparse.Namespace:
     add("--article-epochs", type=int, default=1, help="epochs if it must be trained (default 1)")
     add("--midi", type=Path, default=HERE.parent / "midi_songs", help="folder of music")
     add("--pieces", type=int, default=100)
+    add("--plain", action="store_true", help="what the net and its grammar compose alone")
     add("--only", choices=PARTS, help="compute this part, keep the others")
     add("--temperatures", type=float, nargs="+", default=[0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0])
     add("--length", type=int, default=500, help="notes; for article, tokens")
@@ -62,6 +67,7 @@ class Composer:
     def __init__(self, path: Path, args: argparse.Namespace):
         self.checkpoint = tl.load_checkpoint(path)
         self.pieces, self.length = args.pieces, args.length
+        self.control = PLAIN if args.plain else music.Control()
         self.preset = tl.PRESETS[self.checkpoint.settings["preset"]]
         tokenizer = music.tokenizer_from_config(self.checkpoint.tokenizer or {})
         keys = self.preset.transpositions
@@ -81,7 +87,10 @@ def compose_and_judge(composer: Composer, sampling: music.Sampling | None) -> di
     def compose(seeds: list[int]) -> list[Any]:
         made, begin = list[music.Take](), time.perf_counter()
         for i in range(0, len(seeds), AT_ONCE):
-            made += music.compose_takes(checkpoint, seeds[i : i + AT_ONCE], length, sampling)
+            some = seeds[i : i + AT_ONCE]
+            made += music.compose_takes(
+                checkpoint, some, length, sampling, control=composer.control
+            )
             seconds = time.perf_counter() - begin
             print(f"{preset.name}: {len(made)} pieces, {seconds:.0f} s", flush=True)
         excerpts = map(excerpt_of, made)
@@ -167,7 +176,8 @@ def sweep(composer: Composer, at: list[float]) -> list[dict[str, Any]]:
     """Compose and compare the same seeds at each temperature; returns a row for each."""
     rows = []
     for temperature in at:
-        found = compose_and_judge(composer, music.Sampling(temperature))
+        sampling = replace(default_sampling(composer.checkpoint.settings), temperature=temperature)
+        found = compose_and_judge(composer, sampling)
         few, wide = found["held_out"], found["everyone"]
         rows.append(
             {
