@@ -45,7 +45,7 @@ def arguments() -> argparse.Namespace:
     add("--pieces", type=int, default=100)
     add("--plain", action="store_true", help="what the net and its grammar compose alone")
     add("--only", choices=PARTS, help="compute this part, keep the others")
-    add("--temperatures", type=float, nargs="+", default=[0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0])
+    add("--temperatures", type=float, nargs="+", default=[0.7, 0.8, 0.9, 1.0])
     add("--length", type=int, default=500, help="notes; for article, tokens")
     add("--out", type=Path, default=HERE.parent / "docs" / "hundred.md")
     return parser.parse_args()
