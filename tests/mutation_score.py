@@ -22,7 +22,7 @@ SURVIVORS = Path(__file__).with_name("mutation_survivors.txt")
 MUTMUT = [sys.executable, "-m", "mutmut"]
 GROUPS = {  # the modules that are changed, and the tests that must notice
     "maths": (
-        "functional recurrent normalization initializers layers/* losses optimizers",
+        "functional recurrent normalization initializers layers/* losses pointwise optimizers",
         "functional layers losses optimizers model",
     ),
     "data": ("data windows arrays ngram", "data windows arrays ngram"),

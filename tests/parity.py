@@ -31,15 +31,11 @@ from tinylstm.layers import (
     SimpleRNN,
 )
 from tinylstm.layers.dense import softmax
-from tinylstm.losses import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    MeanAbsoluteError,
-    MeanSquaredError,
-)
+from tinylstm.losses import CategoricalCrossentropy
 from tinylstm.metrics import Accuracy, BinaryAccuracy, metric_from
 from tinylstm.model import Sequential
 from tinylstm.optimizers import SGD, Adam, AdamW, RMSprop, clip_by_global_norm
+from tinylstm.pointwise import BinaryCrossentropy, MeanAbsoluteError, MeanSquaredError
 
 T, B, D, H, V, STEPS = 7, 4, 5, 6, 9, 20
 

@@ -22,6 +22,7 @@ CHECKS = {  # the file a bug is in: the tests that mirror it; the others follow 
     "normalization.py": "test_functional.py",
     "layers": "test_layers.py",
     "losses.py": "test_losses.py",
+    "pointwise.py": "test_losses.py",
     "penalties.py": "test_penalties.py",
     "optimizers.py": "test_optimizers.py",
     "model.py": "test_model.py",
@@ -59,7 +60,8 @@ SEQ, DENSE, TOKENS, DROP, BATCH, BI = (
         "bidirectional",
     )
 )
-LOSS, PEN, OPT, MODEL = "losses.py", "penalties.py", "optimizers.py", "model.py"
+LOSS, POINT, PEN = "losses.py", "pointwise.py", "penalties.py"
+OPT, MODEL = "optimizers.py", "model.py"
 ARR, MET, EVAL, PAR, TRAIN = (
     f"{name}.py" for name in ("arrays", "metrics", "evaluation", "parallel", "training")
 )
@@ -136,9 +138,9 @@ BUGS = [
         "count = len(targets)\n    # p", "padding counted in the mean"),
     Bug(LOSS, "dlogits[rows] -= self.label_smoothing / V / divisor",
         "dlogits[rows] -= self.label_smoothing / divisor", "smoothing not spread over classes"),
-    Bug(LOSS, "np.where(positive, -z, z)", "np.where(positive, z, -z)",
+    Bug(POINT, "np.where(positive, -z, z)", "np.where(positive, z, -z)",
         "a binary cross-entropy that overflows"),
-    Bug(LOSS, "return (p - targets.astype(p.dtype))", "return (targets.astype(p.dtype) - p)",
+    Bug(POINT, "return (p - targets.astype(p.dtype))", "return (targets.astype(p.dtype) - p)",
         "uphill instead of down"),
     Bug(PEN, "grads[name] += 2 * self.rate * w", "grads[name] += self.rate * w",
         "L2 by half"),
@@ -315,8 +317,9 @@ BUGS = [
     Bug(TRAIN, "norm / max(-(-self.batch // self.accumulate), 1)", "norm / max(self.batch, 1)",
         "a mean over batches where there were updates"),
     # ------------------------------------------- errors, weights, layer normalization, AdamW
-    Bug(LOSS, "return 2 * error / divisor", "return error / divisor", "half of the square's slope"),
-    Bug(LOSS, "return error * np.sign(error.real)", "return abs(error)",
+    Bug(POINT, "return 2 * error / divisor", "return error / divisor",
+        "half of the square's slope"),
+    Bug(POINT, "return error * np.sign(error.real)", "return abs(error)",
         "a modulus of complex numbers, which has no derivative"),
     Bug(LOSS, "logits = y if self.takes_logits else np.log", "logits = y if True else np.log",
         "probabilities taken for logits"),

@@ -22,13 +22,9 @@ from tinylstm.layers import (
     SimpleRNN,
     TiedDense,
 )
-from tinylstm.losses import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    MeanAbsoluteError,
-    MeanSquaredError,
-)
+from tinylstm.losses import CategoricalCrossentropy
 from tinylstm.model import Sequential
+from tinylstm.pointwise import BinaryCrossentropy, MeanAbsoluteError, MeanSquaredError
 
 sizes = st.integers(1, 4)
 seeds = st.integers(0, 2**32 - 1)

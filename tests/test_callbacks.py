@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tinylstm as tl
-from tinylstm.callbacks import TimeLimit
+from tinylstm.more_callbacks import TimeLimit
 from tinylstm.training import Run
 
 

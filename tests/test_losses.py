@@ -7,15 +7,8 @@ import numpy as np
 import pytest
 
 from tinylstm.layers.dense import softmax
-from tinylstm.losses import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    MeanAbsoluteError,
-    MeanSquaredError,
-    NotFiniteError,
-    kept,
-    placed,
-)
+from tinylstm.losses import CategoricalCrossentropy, NotFiniteError, kept, placed
+from tinylstm.pointwise import BinaryCrossentropy, MeanAbsoluteError, MeanSquaredError
 
 
 def numbers(*shape, seed=0):

@@ -15,15 +15,11 @@ from tinylstm.layers import (
     Embedding,
 )
 from tinylstm.layers.base import Layer
-from tinylstm.losses import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    MeanSquaredError,
-    NotFiniteError,
-)
+from tinylstm.losses import CategoricalCrossentropy, NotFiniteError
 from tinylstm.metrics import metrics_from
 from tinylstm.model import Sequential
 from tinylstm.parallel import Shards, usable_cores
+from tinylstm.pointwise import BinaryCrossentropy, MeanSquaredError
 
 
 def model_of(*last, dtype=np.float64):

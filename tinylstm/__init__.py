@@ -16,14 +16,7 @@ from .alone import world
 from .arrays import Arrays
 from .backend import SlowerWarning, set_backend
 from .buckets import Buckets
-from .callbacks import (
-    CSVLogger,
-    EarlyStopping,
-    LearningRateScheduler,
-    ModelCheckpoint,
-    ProgressBar,
-    TimeLimit,
-)
+from .callbacks import LearningRateScheduler, ModelCheckpoint, ProgressBar
 from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .connectivity import connectivity
 from .data import Batch, Data, Streams, Tokens
@@ -48,19 +41,15 @@ from .layers import (
     TiedDense,
     register,
 )
-from .losses import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    Loss,
-    MeanAbsoluteError,
-    MeanSquaredError,
-)
+from .losses import CategoricalCrossentropy, Loss
 from .metrics import Accuracy, BinaryAccuracy, Metric, Perplexity
 from .model import Sequential
+from .more_callbacks import CSVLogger, EarlyStopping, TimeLimit
 from .ngram import baselines, bigram_nats, ngram_nats, unigram_nats
 from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, clip_by_global_norm
 from .penalties import L2
 from .plots import plot_history, plot_roll
+from .pointwise import BinaryCrossentropy, MeanAbsoluteError, MeanSquaredError
 from .presets import PRESETS, Preset
 from .schedules import cosine, exponential_decay, linear_decay
 from .training import Callback, DivergedError, History, Run, fit

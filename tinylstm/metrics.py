@@ -10,13 +10,8 @@ from collections.abc import Callable, Sequence
 
 from numpy import ndarray
 
-from .losses import (
-    CategoricalCrossentropy,
-    Loss,
-    MeanAbsoluteError,
-    MeanSquaredError,
-    fitting,
-)
+from .losses import CategoricalCrossentropy, Loss
+from .pointwise import MeanAbsoluteError, MeanSquaredError, fitting
 
 
 class Metric:

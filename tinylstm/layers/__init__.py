@@ -17,9 +17,11 @@ from .base import (
 from .bidirectional import Bidirectional, Reverse
 from .dense import Activation, Dense
 from .dropout import Dropout
+from .gru import GRU, SimpleRNN
 from .normalization import BatchNormalization, LayerNormalization
-from .sequences import GRU, LSTM, SimpleRNN
-from .tokens import Embedding, OneHot, ScaledInteger, TiedDense
+from .one_hot import OneHot, ScaledInteger
+from .sequences import LSTM
+from .tokens import Embedding, TiedDense
 
 for _kind in (Activation, BatchNormalization, Bidirectional, Dense, Dropout, Embedding, GRU, LSTM,
               LayerNormalization, OneHot, Reverse, ScaledInteger, SimpleRNN,

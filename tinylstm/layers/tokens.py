@@ -1,4 +1,4 @@
-"""From token ids to vectors and back: Embedding, TiedDense, OneHot, ScaledInteger.
+"""From token ids to vectors and back: Embedding and TiedDense; one_hot.py has the fixed vectors.
 
 The contract is in base.py.
 """
@@ -128,47 +128,3 @@ class TiedDense(Layer):
         grads["table"] += dy2.T @ x.reshape(-1, x.shape[-1])  # (V, U)
         grads["b"] += dy2.sum(axis=0)  # (V,)
         return backend.matmul(dy2, table).reshape(x.shape), ()  # (..., U)
-
-
-class OneHot(Layer):
-    """ids (T, B) to vectors (T, B, V) that are 1 at the id and 0 elsewhere.
-
-    >>> OneHot(3).forward(np.array([[2]]))[0].tolist()
-    [[[0.0, 0.0, 1.0]]]
-    """
-
-    config_names = ("vocabulary",)
-
-    def __init__(self, vocabulary: int):
-        super().__init__()
-        check_positive(self, vocabulary=vocabulary)
-        self.vocabulary = vocabulary
-
-    def build(self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike) -> int:
-        self.dtype = np.dtype(dtype)
-        return self.vocabulary
-
-    def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
-        check_ids(self, x, self.vocabulary)
-        return np.eye(self.vocabulary, dtype=self.dtype)[x], (), None
-
-    def backward(
-        self, dy: ndarray, cache: Any, grads: Grads, dstate: State | None = None
-    ) -> Backward:
-        return None, ()
-
-
-class ScaledInteger(OneHot):
-    """ids (T, B) to id / vocabulary (T, B, 1), as in the 2017 tutorial, so that 17 is close to 18.
-
-    >>> ScaledInteger(4).forward(np.array([[3]]))[0].tolist()
-    [[[0.75]]]
-    """
-
-    def build(self, input_size: int | None, rng: np.random.Generator, dtype: DTypeLike) -> int:
-        self.dtype = np.dtype(dtype)
-        return 1
-
-    def forward(self, x: ndarray, state: State | None = None, rng: Rng = None) -> Forward:
-        check_ids(self, x, self.vocabulary)
-        return (x / self.vocabulary).astype(self.dtype)[..., None], (), None

@@ -9,13 +9,17 @@ token, and an upbeat needs nothing but a short first bar. The idea is REMI's (Y.
 Y.-H. Yang, 2020); durations and grammar are those of events.py, and every note comes back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import mode
 
+import numpy as np
+
 from ..notes import Note, Piece, quarters_in
 from .events import BEATS, EventTokenizer
-from .grammar import LONGEST_BAR, BarGrammar, Grammar, Kind
+from .grammar import After, Grammar, Kind, may_follow, phase_after
+
+LONGEST_BAR = 8  # quarter notes: a longer bar is written as several
 
 
 class BarTokenizer(EventTokenizer):
@@ -111,3 +115,33 @@ def bar_lines(piece: Piece) -> list[float]:
             found.append(now)
             now += quarters_in(metre)
     return [*found, now]
+
+
+class BarGrammar(Grammar):
+    """The grammar of these tokens: the state also holds how many steps are left in the bar, so that
+    no place comes before the last one or after the bar's end. A Family need not change.
+    """
+
+    def __init__(self, tokens: Sequence[tuple[Kind, int]], grid: int, bar: int):
+        self.tokens, self.grid, self.bar = tokens, grid, bar
+        self.bos, self.eos = tokens.index((Kind.BOS, 0)), tokens.index((Kind.EOS, 0))
+        velocity = any(kind is Kind.VELOCITY for kind, _ in tokens)
+        longest = self.longest = max(value for kind, value in tokens if kind is Kind.DURATION)
+        after = np.full((len(After), len(tokens)), -1, np.int32)  # (phases, V)
+        for place, (kind, value) in enumerate(tokens):
+            for phase in After:
+                if may_follow(phase, kind, value, bar, velocity):
+                    after[phase, place] = phase_after(kind, value, bar, longest)
+        most = LONGEST_BAR * grid
+        left = np.arange(most + 1)[:, None]  # (lefts, 1) steps to the next bar line
+        bars, places = self.values(Kind.BAR), self.values(Kind.TO_BAR)  # (V,) each
+        begins = self.values(Kind.BAR, Kind.BOS, other=-1) >= 0  # (V,) which need no bar
+        fits = begins | (left > places)  # (lefts, V)
+        then = np.select([bars > 0, places > 0], [bars, places], left)  # (lefts, V)
+        then[:, [self.bos, self.eos]] = 0
+        table = np.where(fits & (after[:, None] >= 0), after[:, None] * len(left) + then, -1)
+        self.table = table.reshape(-1, len(tokens)).astype(np.int32)  # (states, V)
+        self._allowed = self.table >= 0
+        self._moves = np.select([bars > 0, places > 0], [left, left - places], 0)  # (lefts, V)
+        self.start = int(After.NOTHING) * len(left)
+        self.anywhere = int(After.ANYTHING) * len(left) + most

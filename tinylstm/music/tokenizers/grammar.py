@@ -21,7 +21,6 @@ FAMILIES = [  # of instruments, in the order of General MIDI
     "Pipe", "Lead", "Pad", "Effects", "Ethnic", "Percussive", "Sounds",
 ]
 # fmt: on
-LONGEST_BAR = 8  # quarter notes: a longer bar is written as several
 
 
 class Kind(Enum):
@@ -45,7 +44,7 @@ class Kind(Enum):
         return f"{self.value}_{FAMILIES[value] if self is Kind.FAMILY else value}"
 
 
-class _After(IntEnum):
+class After(IntEnum):
     """The last token, as far as the next one depends on it."""
 
     NOTHING = 0  # outside of a piece
@@ -85,13 +84,13 @@ class Grammar:
         self.bos, self.eos = tokens.index((Kind.BOS, 0)), tokens.index((Kind.EOS, 0))
         kinds = {kind for kind, _ in tokens}
         families = max([1, *(value + 1 for kind, value in tokens if kind is Kind.FAMILY)])
-        shape = len(_After), families, len(tokens)
+        shape = len(After), families, len(tokens)
         after = np.full(shape, -1, np.int32)  # (phases, families, V)
         family = np.broadcast_to(np.arange(families)[:, None], shape[1:]).copy()  # (families, V)
         for place, (kind, value) in enumerate(tokens):
-            for phase in _After:
-                if _may_follow(phase, kind, value, bar, Kind.VELOCITY in kinds):
-                    after[phase, :, place] = _phase(kind, value, bar, longest)
+            for phase in After:
+                if may_follow(phase, kind, value, bar, Kind.VELOCITY in kinds):
+                    after[phase, :, place] = phase_after(kind, value, bar, longest)
             if kind is Kind.FAMILY:
                 family[:, place] = value
                 after[:, value, place] = -1
@@ -99,9 +98,9 @@ class Grammar:
                 family[:, place] = 0
         self.table = np.where(after < 0, -1, after * families + family).reshape(-1, len(tokens))
         self._allowed = self.table >= 0  # (states, V)
-        self._moves = self.values(Kind.SHIFT)[None]  # (1, V) steps
-        self.start = int(_After.NOTHING) * families
-        self.anywhere = int(_After.ANYTHING) * families
+        self._moves = self.values(Kind.SHIFT)[None]  # (1, V) steps; several rows: of state % rows
+        self.start = int(After.NOTHING) * families
+        self.anywhere = int(After.ANYTHING) * families
 
     def allowed(self, state: int | ndarray) -> ndarray:
         """Which tokens may come next: (V,) of bool for a state, (B, V) for states (B,)."""
@@ -113,23 +112,18 @@ class Grammar:
 
     def shifts(self, state: int | ndarray) -> ndarray:
         """How many steps each token moves the time on: (V,), or (B, V) for states (B,)."""
-        return np.broadcast_to(self._moves[0], (*np.shape(state), len(self.tokens)))
+        return self._moves[np.asarray(state) % len(self._moves)]
 
     def times(self, ids: Sequence[int]) -> ndarray:
         """The time in steps after each token (T,), from the last BOS or from the beginning.
 
         Raises ValueError for a token that may not stand where it does.
         """
-        states = self._states(ids, self.anywhere)[:-1]
-        moved = [int(self._moves[self._row(s), t]) for s, t in zip(states, ids, strict=True)]
-        times = np.cumsum(np.array(moved, int))  # (T,)
+        states = np.array(self._states(ids, self.anywhere)[:-1], int)  # (T,)
+        times = np.cumsum(self._moves[states % len(self._moves), ids])  # (T,)
         for begin in np.flatnonzero(np.asarray(ids) == self.bos):
             times[begin:] -= times[begin]
         return times
-
-    def _row(self, state: int) -> int:
-        """The row of `_moves` that holds in a state."""
-        return 0
 
     def values(self, *kinds: Kind, other: int = 0) -> ndarray:
         """The value of each token of these kinds, (V,), and `other` for tokens of other kinds."""
@@ -163,72 +157,35 @@ class Grammar:
         return states
 
 
-class BarGrammar(Grammar):
-    """The grammar of bars.py: the state also holds how many steps are left in the bar, so that no
-    place comes before the last one or after the bar's end. A Family need not change.
-    """
-
-    def __init__(self, tokens: Sequence[tuple[Kind, int]], grid: int, bar: int):
-        self.tokens, self.grid, self.bar = tokens, grid, bar
-        self.bos, self.eos = tokens.index((Kind.BOS, 0)), tokens.index((Kind.EOS, 0))
-        velocity = any(kind is Kind.VELOCITY for kind, _ in tokens)
-        longest = self.longest = max(value for kind, value in tokens if kind is Kind.DURATION)
-        after = np.full((len(_After), len(tokens)), -1, np.int32)  # (phases, V)
-        for place, (kind, value) in enumerate(tokens):
-            for phase in _After:
-                if _may_follow(phase, kind, value, bar, velocity):
-                    after[phase, place] = _phase(kind, value, bar, longest)
-        most = LONGEST_BAR * grid
-        left = np.arange(most + 1)[:, None]  # (lefts, 1) steps to the next bar line
-        bars, places = self.values(Kind.BAR), self.values(Kind.TO_BAR)  # (V,) each
-        begins = self.values(Kind.BAR, Kind.BOS, other=-1) >= 0  # (V,) which need no bar
-        fits = begins | (left > places)  # (lefts, V)
-        then = np.select([bars > 0, places > 0], [bars, places], left)  # (lefts, V)
-        then[:, [self.bos, self.eos]] = 0
-        table = np.where(fits & (after[:, None] >= 0), after[:, None] * len(left) + then, -1)
-        self.table = table.reshape(-1, len(tokens)).astype(np.int32)  # (states, V)
-        self._allowed = self.table >= 0
-        self._moves = np.select([bars > 0, places > 0], [left, left - places], 0)  # (lefts, V)
-        self.start = int(_After.NOTHING) * len(left)
-        self.anywhere = int(_After.ANYTHING) * len(left) + most
-
-    def shifts(self, state: int | ndarray) -> ndarray:
-        """As for events; a bar moves to its beginning, whatever was left of the last one."""
-        return self._moves[np.asarray(state) % len(self._moves)]
-
-    def _row(self, state: int) -> int:
-        return state % len(self._moves)
-
-
-def _phase(kind: Kind, value: int, bar: int, longest: int) -> _After:
+def phase_after(kind: Kind, value: int, bar: int, longest: int) -> After:
     """The phase after a token."""
     if kind in (Kind.BAR, Kind.TO_BAR):
-        return _After.BAR_SHIFT if kind is Kind.BAR else _After.SHORT_SHIFT
+        return After.BAR_SHIFT if kind is Kind.BAR else After.SHORT_SHIFT
     if kind in (Kind.SHIFT, Kind.DURATION):
         size = "SHORT" if value < bar else "BAR" if value < longest else "LONG"
-        return _After[f"{size}_{kind.name}"]
-    return _After[{"EOS": "NOTHING", "DRUM": "PITCH"}.get(kind.name, kind.name)]
+        return After[f"{size}_{kind.name}"]
+    return After[{"EOS": "NOTHING", "DRUM": "PITCH"}.get(kind.name, kind.name)]
 
 
-def _may_follow(after: _After, kind: Kind, value: int, bar: int, velocity: bool) -> bool:
+def may_follow(after: After, kind: Kind, value: int, bar: int, velocity: bool) -> bool:
     """Whether a token may follow: the grammar itself."""
     inside_time = after.name.endswith(("SHIFT", "DURATION")) and not after.name.startswith("SHORT")
     if inside_time and after.name.endswith(kind.name):
         return after.name.startswith("LONG") or value < bar  # the same time goes on
-    if after is _After.NOTHING:
+    if after is After.NOTHING:
         return kind is Kind.BOS
-    if after is _After.FAMILY:
+    if after is After.FAMILY:
         return kind is Kind.PITCH
-    if after is _After.PITCH:
+    if after is After.PITCH:
         return kind is (Kind.VELOCITY if velocity else Kind.DURATION)
-    if after is _After.VELOCITY:
+    if after is After.VELOCITY:
         return kind is Kind.DURATION
     if kind in (Kind.PITCH, Kind.DRUM, Kind.FAMILY):
         return True
     if kind in (Kind.BAR, Kind.TO_BAR):
-        return after is not _After.SHORT_SHIFT
+        return after is not After.SHORT_SHIFT
     if after.name.endswith("SHIFT"):
         return False
     if kind is Kind.EOS:
-        return after is not _After.BOS
-    return kind is Kind.SHIFT or (kind is Kind.BOS and after is _After.ANYTHING)
+        return after is not After.BOS
+    return kind is Kind.SHIFT or (kind is Kind.BOS and after is After.ANYTHING)
